@@ -1,0 +1,64 @@
+package deploy
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// RunSpec describes one run that ends: a validation step, a check's inference.
+type RunSpec struct {
+	ID          string // unique; also names its working folder
+	Server      string
+	Command     []string // argv; no shell is added
+	Dir         string   // working folder, prepared by the caller
+	Env         []string // the whole environment: nothing is inherited
+	Timeout     time.Duration
+	MemoryBytes int64     // 0: no limit
+	CPUSeconds  int64     // 0: no limit
+	FileBytes   int64     // largest file it may write; 0: no limit
+	Processes   int       // 0: no limit
+	Output      io.Writer // stdout and stderr, interleaved
+}
+
+// Ending says how a run ended.
+type Ending string
+
+// The endings of a run.
+const (
+	EndedExit    Ending = "exit"     // by itself; see ExitCode
+	EndedSignal  Ending = "signal"   // crashed
+	EndedTimeout Ending = "timeout"  // killed at its deadline
+	EndedMemory  Ending = "memory"   // killed for its memory
+	EndedCancel  Ending = "cancelled" // killed because ctx was
+)
+
+// RunResult is how one run went.
+type RunResult struct {
+	Ending   Ending
+	ExitCode int
+	Detail   string // in a line: the signal, the limit
+	Duration time.Duration
+	PeakRSS  int64 // bytes; 0 where unknown
+}
+
+// Process is a run that serves while it lives, such as slipway-serve under
+// measurement.
+type Process interface {
+	// Wait blocks until it has ended.
+	Wait() RunResult
+	// Stop ends it, whole, within grace.
+	Stop(grace time.Duration) RunResult
+}
+
+// Runner does runs. Whatever a run started is gone when it has ended, its
+// children too.
+type Runner interface {
+	// Run does one run and waits for its end. An error means that it could not
+	// be started; how it ended is the result's.
+	Run(ctx context.Context, spec RunSpec) (RunResult, error)
+	// Start begins a run and returns; it ends with ctx at the latest.
+	Start(ctx context.Context, spec RunSpec) (Process, error)
+	// Clean ends what earlier lives of this server left running.
+	Clean(ctx context.Context, server string) error
+}

@@ -1,0 +1,39 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/slipway-ml/slipway/models"
+)
+
+// DB is a database that holds everything that must survive.
+type DB interface {
+	// InTx runs fn in one write transaction and commits when it returns nil.
+	// fn has no side effects outside tx and may run twice. On SQLite several
+	// closures share one commit, a savepoint each.
+	InTx(ctx context.Context, fn func(tx Tx) error) error
+	// View runs fn in a read transaction: one consistent picture, no writes.
+	View(ctx context.Context, fn func(tx Tx) error) error
+	// Now is the database's clock, in UTC: the one that rules (holds, soaks,
+	// freezes, expiry) read.
+	Now(ctx context.Context) (time.Time, error)
+	// Ping tells whether the database answers.
+	Ping(ctx context.Context) error
+	// Close waits for what runs and closes.
+	Close() error
+}
+
+// Tx is one transaction. Each noun has a small store of its own; an error of
+// kind not_found, exists or conflict is a *models.Error that names the thing.
+type Tx interface {
+	// Enqueue writes a job in this transaction; a rolled-back job never runs.
+	// args is a small JSON struct of ids.
+	Enqueue(kind string, args any) error
+	// Audit writes a decision; the principal is the context's.
+	Audit(rec models.AuditRecord) error
+	// AuditRecords lists decisions, newest first.
+	AuditRecords(f models.AuditFilter) ([]models.AuditRecord, error)
+	// Now is the database's clock within the transaction.
+	Now() (time.Time, error)
+}
