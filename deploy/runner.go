@@ -26,10 +26,10 @@ type Ending string
 
 // The endings of a run.
 const (
-	EndedExit    Ending = "exit"     // by itself; see ExitCode
-	EndedSignal  Ending = "signal"   // crashed
-	EndedTimeout Ending = "timeout"  // killed at its deadline
-	EndedMemory  Ending = "memory"   // killed for its memory
+	EndedExit    Ending = "exit"      // by itself; see ExitCode
+	EndedSignal  Ending = "signal"    // crashed
+	EndedTimeout Ending = "timeout"   // killed at its deadline
+	EndedMemory  Ending = "memory"    // killed for its memory
 	EndedCancel  Ending = "cancelled" // killed because ctx was
 )
 
