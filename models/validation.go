@@ -1,0 +1,110 @@
+package models
+
+import "time"
+
+// ValidationState is where a validation stands.
+type ValidationState string
+
+// The states of a validation; the last four are final.
+const (
+	ValidationQueued    ValidationState = "queued"
+	ValidationRunning   ValidationState = "running"
+	ValidationPassed    ValidationState = "passed"
+	ValidationFailed    ValidationState = "failed"  // a step found a problem
+	ValidationErrored   ValidationState = "errored" // a step could not look
+	ValidationCancelled ValidationState = "cancelled"
+)
+
+// Final tells whether the state can still change.
+func (s ValidationState) Final() bool {
+	return s != ValidationQueued && s != ValidationRunning
+}
+
+// Validation is one execution of a pipeline revision's steps on one model
+// version. A newer revision does not change it.
+type Validation struct {
+	ID         int64
+	VersionID  int64
+	Model      string // name
+	Version    int64  // number
+	RevisionID int64  // of the pipeline
+	Revision   int64  // its number
+	Trigger    Trigger
+	State      ValidationState
+	Reason     string // in a sentence, when it is final and not passed
+	Cancelling bool   // somebody asked to cancel it
+	CreatedAt  time.Time
+	CreatedBy  string
+	StartedAt  *time.Time
+	EndedAt    *time.Time
+	Steps      []StepResult // one for each step of the pipeline, in order
+}
+
+// Verdict is the judgement of one step.
+type Verdict string
+
+// The verdicts; "" while a step has none. Failed means that it looked and
+// found a problem, errored that it could not look.
+const (
+	VerdictPassed  Verdict = "passed"
+	VerdictFailed  Verdict = "failed"
+	VerdictErrored Verdict = "errored"
+	VerdictSkipped Verdict = "skipped"
+)
+
+// StepResult is one step of a validation: what it measured, what it found and
+// how it was judged.
+type StepResult struct {
+	ValidationID int64
+	Index        int // from 0
+	Name         string
+	Check        string // "" for a command
+	Run          string // "" for a check
+	Report
+	Reason    string // in a sentence, where the verdict is not passed
+	LogKey    string // the artifact store's key of its log
+	Progress  Progress
+	StartedAt *time.Time
+	EndedAt   *time.Time
+}
+
+// Progress tells how far a running step is.
+type Progress struct {
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"` // 0: unknown
+	Unit  string `json:"unit"`  // such as images
+}
+
+// Report is what a check says about a version.
+type Report struct {
+	Measurements []Measurement
+	Findings     []Finding
+	Verdict      Verdict
+}
+
+// Measurement is one figure, with the promise it was held against.
+type Measurement struct {
+	Name      string  `json:"name"`
+	Value     float64 `json:"value"`
+	Unit      string  `json:"unit,omitempty"`
+	Threshold string  `json:"threshold,omitempty"` // such as ">= 0.8"; "": not judged
+	Broken    bool    `json:"broken,omitempty"`    // the threshold does not hold
+}
+
+// Severity ranks a finding.
+type Severity string
+
+// The severities. Only an error makes a step fail.
+const (
+	SeverityInfo    Severity = "info"
+	SeverityWarning Severity = "warning"
+	SeverityError   Severity = "error"
+)
+
+// Finding is one thing a step found, where it is and what to do about it.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	Where    string   `json:"where,omitempty"` // a file, file:line, test or node
+	Message  string   `json:"message"`
+	Remedy   string   `json:"remedy,omitempty"`
+}
