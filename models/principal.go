@@ -9,6 +9,7 @@ import (
 type Principal struct {
 	Name string `json:"name"`
 	Role string `json:"role"` // owner until sign-in exists
+	From string `json:"from"` // remote address, or the job that acts
 }
 
 // Anonymous is the owner of a server without sign-in.

@@ -18,6 +18,9 @@ type DB interface {
 	// Now is the database's clock, in UTC: the one that rules (holds, soaks,
 	// freezes, expiry) read.
 	Now(ctx context.Context) (time.Time, error)
+	// ServerID names this installation: it is made with the database, and what
+	// the server starts elsewhere is labelled with it.
+	ServerID() string
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error
 	// Close waits for what runs and closes.

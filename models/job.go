@@ -1,0 +1,25 @@
+package models
+
+// The kinds of job. Each is written by one service and worked by one.
+const (
+	JobVersionRegistered = "version_registered" // {version_id}: registry → validation
+	JobValidate          = "validate"           // {validation_id}
+	JobValidated         = "validated"          // {validation_id}: validation → delivery
+	JobPromote           = "promote"            // {promotion_id}
+	JobRetire            = "retire"             // {release_id}
+	JobBuild             = "build"              // {version_id}
+	JobHash              = "hash"               // {version_id}
+)
+
+// QueueOf tells the queue of a job's kind: rollouts wait for hours and must
+// not keep others from working, validations use whole processors.
+func QueueOf(kind string) string {
+	switch kind {
+	case JobPromote:
+		return "rollout"
+	case JobValidate, JobBuild:
+		return "heavy"
+	default:
+		return "default"
+	}
+}

@@ -1,0 +1,99 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+	"gorm.io/gorm"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+// tx implements storage.Tx. Each noun's store is a small struct around it.
+type tx struct {
+	ctx     context.Context
+	db      *gorm.DB // bound to the transaction and ctx
+	dialect string
+	jobs    *river.Client[*sql.Tx]
+}
+
+func (db *DB) newTx(ctx context.Context, g *gorm.DB) *tx {
+	return &tx{ctx: ctx, db: g.WithContext(ctx), dialect: db.dialect, jobs: db.inserter}
+}
+
+// InTx implements storage.DB.
+func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) error {
+	if db.writer != nil {
+		return db.writer.do(ctx, fn)
+	}
+	return db.write.WithContext(ctx).Transaction(func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
+}
+
+// View implements storage.DB.
+func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) error {
+	opts := &sql.TxOptions{ReadOnly: true}
+	if db.dialect == "postgres" {
+		opts.Isolation = sql.LevelRepeatableRead
+	}
+	return db.read.WithContext(ctx).Transaction(func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) }, opts)
+}
+
+// Now implements storage.DB.
+func (db *DB) Now(ctx context.Context) (time.Time, error) { return db.newTx(ctx, db.read).Now() }
+
+// Now implements storage.Tx.
+func (t *tx) Now() (time.Time, error) {
+	var us int64
+	query := "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+	if t.dialect == "postgres" {
+		query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+	}
+	if err := t.db.Raw(query).Scan(&us).Error; err != nil {
+		return time.Time{}, fmt.Errorf("read the database's clock: %w", err)
+	}
+	return time.UnixMicro(us).UTC(), nil
+}
+
+// jobArgs carries a kind and its JSON through River.
+type jobArgs struct {
+	kind string
+	json.RawMessage
+}
+
+func (a jobArgs) Kind() string { return a.kind }
+
+// Enqueue implements storage.Tx.
+func (t *tx) Enqueue(kind string, args any) error {
+	raw, err := json.Marshal(args)
+	if err != nil {
+		return fmt.Errorf("encode the arguments of job %s: %w", kind, err)
+	}
+	conn, err := sqlTx(t.db)
+	if err != nil {
+		return err
+	}
+	_, err = t.jobs.InsertTx(t.ctx, conn, jobArgs{kind, raw}, &river.InsertOpts{Queue: models.QueueOf(kind)})
+	if err != nil {
+		return fmt.Errorf("enqueue job %s: %w", kind, err)
+	}
+	return nil
+}
+
+// sqlTx finds the *sql.Tx under a gorm transaction, with or without its cache
+// of prepared statements.
+func sqlTx(g *gorm.DB) (*sql.Tx, error) {
+	switch pool := g.Statement.ConnPool.(type) {
+	case *sql.Tx:
+		return pool, nil
+	case *gorm.PreparedStmtTX:
+		if conn, ok := pool.Tx.(*sql.Tx); ok {
+			return conn, nil
+		}
+	}
+	return nil, fmt.Errorf("no transaction under %T", g.Statement.ConnPool)
+}

@@ -1,0 +1,152 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"gorm.io/gorm"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+// writer is SQLite's one writer: it commits the closures that wait together,
+// a savepoint each, so that many clients share one fsync.
+type writer struct {
+	db   *DB
+	ops  chan *op
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+// maxBatch bounds how long the first closure of a batch waits for its commit.
+const maxBatch = 256
+
+type op struct {
+	ctx  context.Context
+	fn   func(storage.Tx) error
+	err  error
+	done chan struct{}
+}
+
+func newWriter(db *DB) *writer {
+	w := &writer{db: db, ops: make(chan *op, maxBatch), stop: make(chan struct{})}
+	w.done.Add(1)
+	go w.run()
+	return w
+}
+
+// do hands fn to the writer and waits for the commit. A caller that leaves
+// before its turn has changed nothing; one whose turn has come is answered.
+func (w *writer) do(ctx context.Context, fn func(storage.Tx) error) error {
+	o := &op{ctx: ctx, fn: fn, done: make(chan struct{})}
+	select {
+	case <-w.stop:
+		return errClosed()
+	default:
+	}
+	select {
+	case w.ops <- o:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.stop:
+		return errClosed()
+	}
+	<-o.done
+	return o.err
+}
+
+func errClosed() error { return models.Errorf(models.KindUnavailable, "the server is stopping") }
+
+func (w *writer) close() {
+	close(w.stop)
+	w.done.Wait()
+}
+
+func (w *writer) run() {
+	defer w.done.Done()
+	for {
+		select {
+		case first := <-w.ops:
+			w.commit(w.gather(first))
+		case <-w.stop:
+			w.drain()
+			return
+		}
+	}
+}
+
+// drain answers those who came while the writer was stopping.
+func (w *writer) drain() {
+	for {
+		select {
+		case o := <-w.ops:
+			o.err = errClosed()
+			close(o.done)
+		default:
+			return
+		}
+	}
+}
+
+func (w *writer) gather(first *op) []*op {
+	batch := []*op{first}
+	for len(batch) < maxBatch {
+		select {
+		case o := <-w.ops:
+			batch = append(batch, o)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (w *writer) commit(batch []*op) {
+	err := w.db.write.Transaction(func(g *gorm.DB) error {
+		for _, o := range batch {
+			if err := w.one(g, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, o := range batch {
+		if err != nil && o.err == nil {
+			o.err = fmt.Errorf("commit: %w", err)
+		}
+		close(o.done)
+	}
+}
+
+// one runs a closure inside its savepoint; its own error is kept in o. The
+// error it returns ends the whole batch.
+func (w *writer) one(g *gorm.DB, o *op) error {
+	if o.err = o.ctx.Err(); o.err != nil {
+		return nil
+	}
+	if err := g.Exec("SAVEPOINT op").Error; err != nil {
+		return err
+	}
+	// An interrupted statement would roll the whole batch back, so the
+	// closure's context keeps its values and loses its deadline.
+	if o.err = safely(func() error { return o.fn(w.db.newTx(context.WithoutCancel(o.ctx), g)) }); o.err != nil {
+		if err := g.Exec("ROLLBACK TO op").Error; err != nil {
+			return err
+		}
+	}
+	return g.Exec("RELEASE op").Error
+}
+
+// safely turns a panic of a closure into its error, so that the other
+// closures of the batch are not lost with it.
+func safely(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic in a transaction: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return fn()
+}
