@@ -1,0 +1,70 @@
+# Slipway. "make help" lists the targets.
+SHELL       := /bin/sh
+export PYTHON ?= python3.11
+cache       := $(abspath $(or $(SLIPWAY_CACHE),.cache))
+export SLIPWAY_CACHE := $(cache)
+
+# Packages whose tests need nothing outside the module, and all of them.
+unit         = $$(go list ./... | grep -v /tests/)
+all          = ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: build
+build: bin/libonnxruntime.so ## Build bin/slipway, bin/slipway-serve and bin/libonnxruntime.so beside them
+	@scripts/need go cc
+	@CGO_ENABLED=0 go build -trimpath -o bin/slipway ./cmd/slipway
+	@CGO_ENABLED=1 go build -trimpath -buildvcs=false -o bin/slipway-serve ./cmd/slipway-serve
+
+bin/libonnxruntime.so: tools/python/onnxruntime.txt
+	@scripts/need python3.11
+	@mkdir -p bin
+	@library=$$(scripts/onnxruntime $(cache)) && cp $$library $@.new && mv $@.new $@
+
+.PHONY: python
+python: ## Make the Python environment with the stock MLflow client
+	@scripts/need python3.11
+	@scripts/python $(cache)
+
+.PHONY: demo
+demo: build python ## Watch four models go through delivery (three minutes)
+	@$(cache)/python/bin/python examples/demo/demo.py
+
+.PHONY: check
+check: ## Check format and lint, and run the unit tests
+	@scripts/need go cc
+	@lint=$$(scripts/tool lint $(cache)) && echo "format" && $$lint fmt --diff && echo "lint" && $$lint run
+	@$(gotestsum) $(unit)
+
+.PHONY: test
+test: build python testbed ## Run every test, the user's own tools and real parts included
+	@$(gotestsum) $(all)
+
+gotestsum = sum=$$(scripts/tool test $(cache)) && $$sum --format pkgname --hide-summary skipped -- -timeout 15m $(TESTFLAGS)
+
+.PHONY: testbed
+testbed: ## Install the real parts that the tests start (Docker, Prometheus, act)
+	@for part in tests/testbed/*/install; do $$part || exit 1; done
+
+.PHONY: bench
+bench: build python ## Measure beside what a user would otherwise use
+	@go run ./bench
+
+.PHONY: format
+format: ## Format every file as "make check" wants it
+	@$$(scripts/tool lint $(cache)) fmt
+
+.PHONY: generate
+generate: ## Generate code from openapi/slipway.yaml
+	@go generate ./openapi
+
+.PHONY: lock
+lock: ## Pin the Python packages anew, from tools/python/requirements.in
+	@scripts/lock $(cache)
+
+.PHONY: clean
+clean: ## Remove what was built, and the checkout's caches
+	@rm -rf bin .cache slipway-data bench/results

@@ -1,0 +1,84 @@
+// Package testbed finds the real parts that tests use: the built programs, the
+// Python environment with the stock MLflow client, Prometheus, Docker. A test
+// whose part is missing is skipped with one line that says how to get it, and
+// fails instead where SLIPWAY_TEST_REQUIRE=1 is set, as CI does.
+package testbed
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Missing skips the test because part is not here, or fails it where every
+// part is required.
+func Missing(t testing.TB, part, remedy string) {
+	t.Helper()
+	if os.Getenv("SLIPWAY_TEST_REQUIRE") == "1" {
+		t.Fatalf("%s is missing: %s", part, remedy)
+	}
+	t.Skipf("%s is missing: %s", part, remedy)
+}
+
+// Root is the top folder of the checkout.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the working directory")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// Bin is the folder of slipway, slipway-serve and libonnxruntime.so, which
+// "make build" fills.
+func Bin(t testing.TB) string {
+	t.Helper()
+	bin := filepath.Join(Root(t), "bin")
+	for _, name := range []string{"slipway", "slipway-serve", "libonnxruntime.so"} {
+		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
+			Missing(t, "bin/"+name, "make build")
+		}
+	}
+	return bin
+}
+
+// Python is the interpreter of the environment with the stock MLflow client,
+// onnx, onnxruntime and pytest.
+func Python(t testing.TB) string {
+	t.Helper()
+	python := filepath.Join(Cache(t), "python", "bin", "python")
+	if _, err := os.Stat(python); err != nil {
+		Missing(t, "the Python environment", "make python")
+	}
+	return python
+}
+
+// Cache is the folder that holds what was fetched and built for the tests:
+// SLIPWAY_CACHE, or .cache in the checkout.
+func Cache(t testing.TB) string {
+	t.Helper()
+	if dir := os.Getenv("SLIPWAY_CACHE"); dir != "" {
+		return dir
+	}
+	return filepath.Join(Root(t), ".cache")
+}
+
+// Program is the path of an installed program, such as prometheus.
+func Program(t testing.TB, name, remedy string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		Missing(t, name, remedy)
+	}
+	return path
+}
