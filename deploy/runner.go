@@ -26,11 +26,12 @@ type Ending string
 
 // The endings of a run.
 const (
-	EndedExit    Ending = "exit"      // by itself; see ExitCode
-	EndedSignal  Ending = "signal"    // crashed
-	EndedTimeout Ending = "timeout"   // killed at its deadline
-	EndedMemory  Ending = "memory"    // killed for its memory
-	EndedCancel  Ending = "cancelled" // killed because ctx was
+	EndedExit      Ending = "exit"      // by itself; see ExitCode
+	EndedSignal    Ending = "signal"    // crashed
+	EndedTimeout   Ending = "timeout"   // killed at its deadline
+	EndedMemory    Ending = "memory"    // killed for its memory
+	EndedProcesses Ending = "processes" // killed for too many processes
+	EndedCancel    Ending = "cancelled" // killed because ctx was
 )
 
 // RunResult is how one run went.
