@@ -1,0 +1,179 @@
+package local
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"syscall"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage/blob"
+)
+
+// Get implements blob.Store.
+func (s *Store) Get(_ context.Context, key string, offset, length int64) (io.ReadCloser, blob.Object, error) {
+	if err := check(key); err != nil {
+		return nil, blob.Object{}, err
+	}
+	// A named pipe someone put here would block without O_NONBLOCK.
+	f, err := s.root.OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, blob.Object{}, missing(key, err)
+	}
+	o, err := object(f, key)
+	if err == nil && (offset < 0 || offset > o.Size) {
+		err = models.Errorf(models.KindInvalid, "%s has %d bytes: it cannot be read from %d", key, o.Size, offset)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, blob.Object{}, err
+	}
+	if length < 0 {
+		length = o.Size - offset
+	}
+	return section{io.NewSectionReader(f, offset, length), f}, o, nil
+}
+
+type section struct {
+	io.Reader
+	io.Closer
+}
+
+func object(f *os.File, key string) (blob.Object, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return blob.Object{}, fault(key, err)
+	}
+	if !info.Mode().IsRegular() {
+		return blob.Object{}, fault(key, fs.ErrNotExist)
+	}
+	return describe(key, info), nil
+}
+
+func describe(key string, info fs.FileInfo) blob.Object {
+	return blob.Object{Key: key, Size: info.Size(), Modified: info.ModTime().UTC()}
+}
+
+// missing is fault for what is read: a path through a file is just not there.
+func missing(key string, err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		err = fs.ErrNotExist
+	}
+	return fault(key, err)
+}
+
+// Stat implements blob.Store.
+func (s *Store) Stat(_ context.Context, key string) (blob.Object, error) {
+	if err := check(key); err != nil {
+		return blob.Object{}, err
+	}
+	info, err := s.root.Stat(key)
+	if err != nil {
+		return blob.Object{}, missing(key, err)
+	}
+	if !info.Mode().IsRegular() {
+		return blob.Object{}, fault(key, fs.ErrNotExist)
+	}
+	return describe(key, info), nil
+}
+
+// List implements blob.Store. What is neither a file nor a folder (a symbolic
+// link, a socket) is no artifact.
+func (s *Store) List(_ context.Context, folder string) ([]blob.Entry, error) {
+	infos, err := s.read(folder)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]blob.Entry, 0, len(infos))
+	for _, info := range infos {
+		e := blob.Entry{Name: info.Name(), IsDir: info.IsDir()}
+		if !e.IsDir {
+			e.Size = info.Size()
+		}
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(a, b blob.Entry) int { return cmp.Compare(a.Name, b.Name) })
+	return entries, nil
+}
+
+// Walk implements blob.Store.
+func (s *Store) Walk(ctx context.Context, folder string, fn func(blob.Object) error) error {
+	infos, err := s.read(folder)
+	if err != nil {
+		return err
+	}
+	// In the order of whole keys "a.txt" comes before "a/b".
+	slices.SortFunc(infos, func(a, b fs.FileInfo) int { return cmp.Compare(sortName(a), sortName(b)) })
+	for _, info := range infos {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		key := path.Join(folder, info.Name())
+		if info.IsDir() {
+			err = s.Walk(ctx, key, fn)
+		} else {
+			err = fn(describe(key, info))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortName(info fs.FileInfo) string {
+	if info.IsDir() {
+		return info.Name() + "/"
+	}
+	return info.Name()
+}
+
+// read gives the files and folders directly in a folder.
+func (s *Store) read(folder string) ([]fs.FileInfo, error) {
+	if folder == "" {
+		folder = "."
+	} else if err := check(folder); err != nil {
+		return nil, err
+	}
+	f, err := s.root.OpenFile(folder, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		defer func() { _ = f.Close() }()
+		var infos []fs.FileInfo
+		if infos, err = f.Readdir(-1); err == nil {
+			return slices.DeleteFunc(infos, func(i fs.FileInfo) bool {
+				return !i.IsDir() && !i.Mode().IsRegular() || folder == "." && i.Name() == uploads
+			}), nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	}
+	return nil, fault(folder, err)
+}
+
+// Delete implements blob.Store. Folders that are empty then go as well: an
+// object store has none.
+func (s *Store) Delete(_ context.Context, key string) error {
+	if err := check(key); err != nil {
+		return err
+	}
+	if err := s.root.RemoveAll(key); err != nil && !errors.Is(err, syscall.ENOTDIR) {
+		return fault(key, err)
+	}
+	s.folders.Lock()
+	defer s.folders.Unlock()
+	for folder := path.Dir(key); folder != "."; folder = path.Dir(folder) {
+		if info, err := s.root.Lstat(folder); err != nil || !info.IsDir() {
+			continue // gone, or the key led through a file
+		}
+		if s.root.Remove(folder) != nil {
+			break
+		}
+	}
+	return nil
+}
