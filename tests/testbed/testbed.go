@@ -73,12 +73,17 @@ func Cache(t testing.TB) string {
 	return filepath.Join(Root(t), ".cache")
 }
 
-// Program is the path of an installed program, such as prometheus.
-func Program(t testing.TB, name, remedy string) string {
+// Program is the path of a program, such as prometheus, that "make testbed"
+// put into the cache folder or that is installed.
+func Program(t testing.TB, name string) string {
 	t.Helper()
+	kept := filepath.Join(Cache(t), "bin", name)
+	if _, err := os.Stat(kept); err == nil {
+		return kept
+	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		Missing(t, name, remedy)
+		Missing(t, name, "make testbed")
 	}
 	return path
 }
