@@ -1,0 +1,92 @@
+package pipeline
+
+// document is the grammar of slipway.yaml. Its tags are the only declaration:
+// the JSON Schema, the lint and the decoder all come from them. A field stands
+// here when something runs it.
+type document struct {
+	Model        string                   `yaml:"model" jsonschema:"minLength=1" jsonschema_description:"The registered model this pipeline delivers."`
+	On           string                   `yaml:"on,omitempty" jsonschema:"enum=registered,enum=manual,default=registered" jsonschema_description:"registered: validate each new version by itself. manual: when asked."`
+	Validation   *validationDoc           `yaml:"validation,omitempty"`
+	Build        *buildDoc                `yaml:"build,omitempty"`
+	Serving      *servingDoc              `yaml:"serving,omitempty"`
+	Environments map[string]environmentOf `yaml:"environments,omitempty"`
+}
+
+type validationDoc struct {
+	Steps []stepDoc `yaml:"steps" jsonschema:"minItems=1" jsonschema_description:"Run in this order; the first that does not pass ends the validation."`
+}
+
+// stepDoc is a check or a command; stepFields says which field goes with which.
+type stepDoc struct {
+	Check      string           `yaml:"check,omitempty" jsonschema:"enum=integrity,enum=onnx,enum=detection" jsonschema_description:"integrity: the files match their digests and MLmodel names what is there. onnx: it loads and answers. detection: average precision on a labelled data set."`
+	Run        string           `yaml:"run,omitempty" jsonschema:"minLength=1" jsonschema_description:"A shell command, in a folder that holds the model's files. Leave report.xml (JUnit) or measurements.json there or in $SLIPWAY_OUTPUT_DIR to have them in the report."`
+	Name       string           `yaml:"name,omitempty" jsonschema:"minLength=1,maxLength=100" jsonschema_description:"Shown in reports; the check's name or the command's first word by default."`
+	Timeout    duration         `yaml:"timeout,omitempty"`
+	Dataset    datasetRef       `yaml:"dataset,omitempty"`
+	Thresholds thresholds       `yaml:"thresholds,omitempty"`
+	Compare    *compareDoc      `yaml:"compare,omitempty"`
+	Exclude    []string         `yaml:"exclude,omitempty" jsonschema_description:"Images of the data set to leave out, by path, such as one that does not decode."`
+	MaxDet     *int             `yaml:"max_det,omitempty" jsonschema:"minimum=1,maximum=10000,default=300" jsonschema_description:"Boxes kept of each image."`
+	Env        map[string]value `yaml:"env,omitempty"`
+}
+
+type compareDoc struct {
+	Against     name     `yaml:"against" jsonschema_description:"The environment whose live version must not be better by more than no_worse_than."`
+	NoWorseThan *float64 `yaml:"no_worse_than" jsonschema:"minimum=0" jsonschema_description:"How far each metric may fall below the live version's."`
+	Metrics     []string `yaml:"metrics,omitempty" jsonschema:"minItems=1" jsonschema_description:"What is compared; map50 and map50_95 by default."`
+}
+
+type buildDoc struct {
+	Runtime string `yaml:"runtime,omitempty" jsonschema:"enum=auto,enum=onnx,default=auto" jsonschema_description:"What serves the model; auto goes by its MLmodel file."`
+	Base    string `yaml:"base,omitempty" jsonschema:"enum=host,default=host" jsonschema_description:"What the image stands on. host: the shared libraries of the building machine, recorded by package and digest."`
+}
+
+type servingDoc struct {
+	Replicas  *int             `yaml:"replicas,omitempty" jsonschema:"minimum=1,maximum=64,default=1"`
+	Resources *resourcesDoc    `yaml:"resources,omitempty"`
+	Threads   *int             `yaml:"threads,omitempty" jsonschema:"minimum=1,maximum=256" jsonschema_description:"Inference threads of an instance; from resources.cpu by default."`
+	Timeout   duration         `yaml:"timeout,omitempty" jsonschema_description:"How long one request may take; 30s by default."`
+	Env       map[string]value `yaml:"env,omitempty"`
+}
+
+type resourcesDoc struct {
+	CPU    *float64 `yaml:"cpu,omitempty" jsonschema:"exclusiveMinimum=0,maximum=1024" jsonschema_description:"Cores; no limit by default."`
+	Memory memory   `yaml:"memory,omitempty"`
+}
+
+// environmentOf is one environment.
+type environmentOf struct {
+	Target         string      `yaml:"target" jsonschema:"enum=process,enum=docker" jsonschema_description:"What runs its instances."`
+	Promote        string      `yaml:"promote,omitempty" jsonschema:"enum=auto,enum=manual,default=manual" jsonschema_description:"auto: every version that passed its validation lands here."`
+	Gates          []string    `yaml:"gates,omitempty" jsonschema:"enum=validated,enum=staging,uniqueItems=true" jsonschema_description:"validated: its validation passed. staging: it was live in the environment named staging. [validated] by default."`
+	Rollout        *rolloutDoc `yaml:"rollout,omitempty"`
+	OnAlias        string      `yaml:"on_alias,omitempty" jsonschema:"enum=promote,enum=refuse,default=promote" jsonschema_description:"What setting the alias of this environment's name asks for."`
+	RollbackWindow duration    `yaml:"rollback_window,omitempty" jsonschema_description:"How long the previous release stays warm; 30m by default."`
+	Serving        *servingDoc `yaml:"serving,omitempty" jsonschema_description:"Overrides the pipeline's serving here, field by field."`
+}
+
+type rolloutDoc struct {
+	Strategy  string           `yaml:"strategy,omitempty" jsonschema:"enum=canary,default=canary"`
+	Steps     []rolloutStepDoc `yaml:"steps,omitempty" jsonschema:"minItems=1,maxItems=100" jsonschema_description:"Weights ascend and end at 100; one step to 100 by default."`
+	Analysis  []analysisDoc    `yaml:"analysis,omitempty" jsonschema_description:"Judged while the traffic shifts; the error rate, no worse than by 0.01, by default."`
+	Burst     *burstDoc        `yaml:"burst,omitempty" jsonschema_description:"Taken back at once, without statistics."`
+	NoData    string           `yaml:"no_data,omitempty" jsonschema:"enum=hold,enum=promote,enum=rollback,default=hold" jsonschema_description:"What to do when the analysis cannot say yet at the end of a hold. promote and rollback come after max_wait."`
+	MaxWait   duration         `yaml:"max_wait,omitempty" jsonschema_description:"How long a step waits for an answer of the analysis; 2h by default."`
+	OnFailure string           `yaml:"on_failure,omitempty" jsonschema:"enum=rollback,default=rollback"`
+}
+
+type rolloutStepDoc struct {
+	Weight *int     `yaml:"weight" jsonschema:"minimum=1,maximum=100" jsonschema_description:"Share of the traffic in per cent."`
+	Hold   duration `yaml:"hold,omitempty" jsonschema_description:"How long this share is judged before the next step."`
+}
+
+type analysisDoc struct {
+	Metric      string   `yaml:"metric" jsonschema:"enum=error_rate"`
+	NoWorseThan margin   `yaml:"no_worse_than"`
+	Alpha       *float64 `yaml:"alpha,omitempty" jsonschema:"exclusiveMinimum=0,exclusiveMaximum=1,default=0.05" jsonschema_description:"The risk of a wrong word; 0.05 is 95 % confidence."`
+}
+
+type burstDoc struct {
+	Deaths   *int `yaml:"deaths,omitempty" jsonschema:"minimum=1,maximum=1000,default=3" jsonschema_description:"Deaths of an instance."`
+	Failures *int `yaml:"failures,omitempty" jsonschema:"minimum=1,maximum=100000,default=20" jsonschema_description:"Failed requests in a row."`
+}

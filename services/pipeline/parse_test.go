@@ -1,0 +1,128 @@
+package pipeline_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
+)
+
+func grammar(t *testing.T) *pipeline.Grammar {
+	t.Helper()
+	g, err := pipeline.NewGrammar()
+	require.NoError(t, err)
+	return g
+}
+
+func full(t *testing.T) []byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/full.yaml")
+	require.NoError(t, err)
+	return text
+}
+
+func TestParseFillsInEveryField(t *testing.T) {
+	t.Parallel()
+	got, problems := grammar(t).Parse(full(t), pipeline.YAML, nil)
+	require.Empty(t, problems)
+
+	dataset := &models.DatasetRef{Name: "shapes-val", Version: 1}
+	base := models.ServingSpec{
+		Replicas: 2, CPU: 1, MemoryBytes: 512 << 20, Threads: 1, Timeout: 5 * time.Second,
+		Env: map[string]string{"CONFIDENCE": "0.25"},
+	}
+	staging := base
+	staging.Replicas, staging.Env = 1, map[string]string{"CONFIDENCE": "0.25", "STAGE": "yes"}
+	require.Equal(t, models.Pipeline{
+		Model: "shapes-detector", On: models.TriggerRegistered,
+		Validation: models.ValidationSpec{Steps: []models.StepSpec{
+			{Name: "integrity", Check: "integrity", Timeout: 30 * time.Minute},
+			{Name: "onnx", Check: "onnx", Timeout: 2 * time.Minute},
+			{
+				Name: "detection", Check: "detection", Timeout: 30 * time.Minute, Dataset: dataset,
+				Thresholds: []models.Threshold{
+					{Metric: "map50", Op: ">=", Value: 0.8}, {Metric: "map50_95", Op: ">=", Value: 0.5},
+					{Metric: "ap50[screw]", Op: ">=", Value: 0.6},
+				},
+				Compare: &models.CompareSpec{Against: "production", NoWorseThan: 0.02, Metrics: []string{"map50", "map50_95"}},
+				Exclude: []string{"images/0007.jpg"}, MaxDet: 100,
+			},
+			{
+				Name: "pytest", Run: "pytest code/tests --junitxml=report.xml", Timeout: 10 * time.Minute,
+				Dataset: dataset, Env: map[string]string{"CONFIDENCE": "0.25", "STRICT": "true"},
+			},
+		}},
+		Build: models.BuildSpec{Runtime: "auto", Base: "host"},
+		Environments: map[string]models.EnvironmentSpec{
+			"staging": {
+				Target: "process", Promote: "auto", Gates: []string{"validated"},
+				Rollout: models.RolloutSpec{
+					Strategy: "canary", Steps: []models.RolloutStep{{Weight: 100}},
+					Analysis: []models.AnalysisSpec{{Metric: "error_rate", Delta: 0.01, Alpha: 0.05}},
+					Burst:    models.BurstSpec{Deaths: 3, Failures: 20},
+					NoData:   "hold", MaxWait: 2 * time.Hour, OnFailure: "rollback",
+				},
+				OnAlias: "promote", RollbackWindow: 30 * time.Minute, Serving: staging,
+			},
+			"production": {
+				Target: "docker", Promote: "manual", Gates: []string{"validated", "staging"},
+				Rollout: models.RolloutSpec{
+					Strategy: "canary",
+					Steps: []models.RolloutStep{
+						{Weight: 25, Hold: 20 * time.Second}, {Weight: 50, Hold: 90 * time.Second}, {Weight: 100},
+					},
+					Analysis: []models.AnalysisSpec{{Metric: "error_rate", Delta: 0.05, Alpha: 0.01}},
+					Burst:    models.BurstSpec{Deaths: 2, Failures: 10},
+					NoData:   "rollback", MaxWait: time.Hour, OnFailure: "rollback",
+				},
+				OnAlias: "refuse", RollbackWindow: time.Hour, Serving: base,
+			},
+		},
+	}, got)
+}
+
+func TestJSONMeansTheSame(t *testing.T) {
+	t.Parallel()
+	var value any
+	require.NoError(t, yaml.Unmarshal(full(t), &value))
+	tabbed, err := json.MarshalIndent(value, "", "\t")
+	require.NoError(t, err)
+
+	g := grammar(t)
+	want, _ := g.Parse(full(t), pipeline.YAML, nil)
+	got, problems := g.Parse(tabbed, pipeline.JSON, nil)
+	require.Empty(t, problems)
+	for i := range want.Validation.Steps { // JSON objects keep no order
+		require.ElementsMatch(t, want.Validation.Steps[i].Thresholds, got.Validation.Steps[i].Thresholds)
+		want.Validation.Steps[i].Thresholds, got.Validation.Steps[i].Thresholds = nil, nil
+	}
+	require.Equal(t, want, got)
+}
+
+func TestCheckedInSchemaIsCurrent(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join("..", "..", "openapi", "slipway.schema.json")
+	if os.Getenv("SLIPWAY_UPDATE") != "" {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, pipeline.Schema(), 0o644))
+	}
+	checkedIn, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(pipeline.Schema()), string(checkedIn), "run SLIPWAY_UPDATE=1 go test ./services/pipeline")
+}
+
+// edit replaces one text of the full document.
+func edit(t *testing.T, old, replacement string) []byte {
+	t.Helper()
+	text := string(full(t))
+	require.Equal(t, 1, strings.Count(text, old), "%q stands once in full.yaml", old)
+	return []byte(strings.Replace(text, old, replacement, 1))
+}
