@@ -99,7 +99,7 @@ type classEval struct {
 }
 
 type match struct {
-	score           float64
+	score      float64
 	hit, aside [len(thresholds)]bool
 }
 

@@ -135,7 +135,9 @@ func readPredictions(t *testing.T, path string, at map[int]int) [][]detection.Bo
 	return boxes
 }
 
-func corners(b [4]float64) detection.Rect { return detection.Rect{b[0], b[1], b[0] + b[2], b[1] + b[3]} }
+func corners(b [4]float64) detection.Rect {
+	return detection.Rect{b[0], b[1], b[0] + b[2], b[1] + b[3]}
+}
 
 func requireReference(t *testing.T, path string, got detection.Scores) {
 	t.Helper()
