@@ -1,0 +1,172 @@
+package v1
+
+import (
+	"context"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/openapi/server"
+)
+
+// pending answers the operations that are not built yet. Whoever writes one
+// deletes it here; when the last has gone, so has this file.
+type pending struct{}
+
+func notYet(operation string) error {
+	return models.Errorf(models.KindUnsupported, "%s is not built yet", operation)
+}
+
+func (pending) ListDatasets(context.Context, server.ListDatasetsRequestObject) (server.ListDatasetsResponseObject, error) {
+	return nil, notYet("listDatasets")
+}
+
+func (pending) CreateDataset(context.Context, server.CreateDatasetRequestObject) (server.CreateDatasetResponseObject, error) {
+	return nil, notYet("createDataset")
+}
+
+func (pending) GetDataset(context.Context, server.GetDatasetRequestObject) (server.GetDatasetResponseObject, error) {
+	return nil, notYet("getDataset")
+}
+
+func (pending) ListDatasetVersions(context.Context, server.ListDatasetVersionsRequestObject) (server.ListDatasetVersionsResponseObject, error) {
+	return nil, notYet("listDatasetVersions")
+}
+
+func (pending) CreateDatasetVersion(context.Context, server.CreateDatasetVersionRequestObject) (server.CreateDatasetVersionResponseObject, error) {
+	return nil, notYet("createDatasetVersion")
+}
+
+func (pending) GetDatasetVersion(context.Context, server.GetDatasetVersionRequestObject) (server.GetDatasetVersionResponseObject, error) {
+	return nil, notYet("getDatasetVersion")
+}
+
+func (pending) PutDatasetBlob(context.Context, server.PutDatasetBlobRequestObject) (server.PutDatasetBlobResponseObject, error) {
+	return nil, notYet("putDatasetBlob")
+}
+
+func (pending) CommitDatasetVersion(context.Context, server.CommitDatasetVersionRequestObject) (server.CommitDatasetVersionResponseObject, error) {
+	return nil, notYet("commitDatasetVersion")
+}
+
+func (pending) ListDatasetFiles(context.Context, server.ListDatasetFilesRequestObject) (server.ListDatasetFilesResponseObject, error) {
+	return nil, notYet("listDatasetFiles")
+}
+
+func (pending) GetImage(context.Context, server.GetImageRequestObject) (server.GetImageResponseObject, error) {
+	return nil, notYet("getImage")
+}
+
+func (pending) ListEnvironments(context.Context, server.ListEnvironmentsRequestObject) (server.ListEnvironmentsResponseObject, error) {
+	return nil, notYet("listEnvironments")
+}
+
+func (pending) GetEnvironment(context.Context, server.GetEnvironmentRequestObject) (server.GetEnvironmentResponseObject, error) {
+	return nil, notYet("getEnvironment")
+}
+
+func (pending) ListPromotions(context.Context, server.ListPromotionsRequestObject) (server.ListPromotionsResponseObject, error) {
+	return nil, notYet("listPromotions")
+}
+
+func (pending) CreatePromotion(context.Context, server.CreatePromotionRequestObject) (server.CreatePromotionResponseObject, error) {
+	return nil, notYet("createPromotion")
+}
+
+func (pending) LiftQuarantine(context.Context, server.LiftQuarantineRequestObject) (server.LiftQuarantineResponseObject, error) {
+	return nil, notYet("liftQuarantine")
+}
+
+func (pending) ListReleases(context.Context, server.ListReleasesRequestObject) (server.ListReleasesResponseObject, error) {
+	return nil, notYet("listReleases")
+}
+
+func (pending) GetReleaseLog(context.Context, server.GetReleaseLogRequestObject) (server.GetReleaseLogResponseObject, error) {
+	return nil, notYet("getReleaseLog")
+}
+
+func (pending) RollBack(context.Context, server.RollBackRequestObject) (server.RollBackResponseObject, error) {
+	return nil, notYet("rollBack")
+}
+
+func (pending) GetPipeline(context.Context, server.GetPipelineRequestObject) (server.GetPipelineResponseObject, error) {
+	return nil, notYet("getPipeline")
+}
+
+func (pending) PutPipeline(context.Context, server.PutPipelineRequestObject) (server.PutPipelineResponseObject, error) {
+	return nil, notYet("putPipeline")
+}
+
+func (pending) ListPipelineRevisions(context.Context, server.ListPipelineRevisionsRequestObject) (server.ListPipelineRevisionsResponseObject, error) {
+	return nil, notYet("listPipelineRevisions")
+}
+
+func (pending) ListImages(context.Context, server.ListImagesRequestObject) (server.ListImagesResponseObject, error) {
+	return nil, notYet("listImages")
+}
+
+func (pending) CreateImage(context.Context, server.CreateImageRequestObject) (server.CreateImageResponseObject, error) {
+	return nil, notYet("createImage")
+}
+
+func (pending) ListValidations(context.Context, server.ListValidationsRequestObject) (server.ListValidationsResponseObject, error) {
+	return nil, notYet("listValidations")
+}
+
+func (pending) CreateValidation(context.Context, server.CreateValidationRequestObject) (server.CreateValidationResponseObject, error) {
+	return nil, notYet("createValidation")
+}
+
+func (pending) LintPipeline(context.Context, server.LintPipelineRequestObject) (server.LintPipelineResponseObject, error) {
+	return nil, notYet("lintPipeline")
+}
+
+func (pending) GetPipelineSchema(context.Context, server.GetPipelineSchemaRequestObject) (server.GetPipelineSchemaResponseObject, error) {
+	return nil, notYet("getPipelineSchema")
+}
+
+func (pending) GetPromotion(context.Context, server.GetPromotionRequestObject) (server.GetPromotionResponseObject, error) {
+	return nil, notYet("getPromotion")
+}
+
+func (pending) CancelPromotion(context.Context, server.CancelPromotionRequestObject) (server.CancelPromotionResponseObject, error) {
+	return nil, notYet("cancelPromotion")
+}
+
+func (pending) GetPromotionEvents(context.Context, server.GetPromotionEventsRequestObject) (server.GetPromotionEventsResponseObject, error) {
+	return nil, notYet("getPromotionEvents")
+}
+
+func (pending) PausePromotion(context.Context, server.PausePromotionRequestObject) (server.PausePromotionResponseObject, error) {
+	return nil, notYet("pausePromotion")
+}
+
+func (pending) ResumePromotion(context.Context, server.ResumePromotionRequestObject) (server.ResumePromotionResponseObject, error) {
+	return nil, notYet("resumePromotion")
+}
+
+func (pending) RetryPromotion(context.Context, server.RetryPromotionRequestObject) (server.RetryPromotionResponseObject, error) {
+	return nil, notYet("retryPromotion")
+}
+
+func (pending) SkipPromotionStep(context.Context, server.SkipPromotionStepRequestObject) (server.SkipPromotionStepResponseObject, error) {
+	return nil, notYet("skipPromotionStep")
+}
+
+func (pending) GetValidation(context.Context, server.GetValidationRequestObject) (server.GetValidationResponseObject, error) {
+	return nil, notYet("getValidation")
+}
+
+func (pending) CancelValidation(context.Context, server.CancelValidationRequestObject) (server.CancelValidationResponseObject, error) {
+	return nil, notYet("cancelValidation")
+}
+
+func (pending) GetValidationEvents(context.Context, server.GetValidationEventsRequestObject) (server.GetValidationEventsResponseObject, error) {
+	return nil, notYet("getValidationEvents")
+}
+
+func (pending) GetValidationLog(context.Context, server.GetValidationLogRequestObject) (server.GetValidationLogResponseObject, error) {
+	return nil, notYet("getValidationLog")
+}
+
+func (pending) GetDocs(context.Context, server.GetDocsRequestObject) (server.GetDocsResponseObject, error) {
+	return nil, notYet("getDocs")
+}
