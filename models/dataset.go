@@ -58,3 +58,23 @@ type DatasetVersion struct {
 	CreatedAt   time.Time
 	CreatedBy   string
 }
+
+// DatasetFile is one file of a data set version.
+type DatasetFile struct {
+	Path   string // relative to the data set's root, slash-separated
+	Size   int64
+	SHA256 string // hex
+}
+
+// LabeledImage is one picture of a data set with its boxes.
+type LabeledImage struct {
+	File  DatasetFile
+	Boxes []LabelBox
+}
+
+// LabelBox is one labelled object: its class and its centre and size relative
+// to the upright picture.
+type LabelBox struct {
+	Class                 int
+	CX, CY, Width, Height float64
+}

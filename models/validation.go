@@ -80,6 +80,7 @@ type Report struct {
 	Measurements []Measurement
 	Findings     []Finding
 	Verdict      Verdict
+	Key          string // of the check with all its inputs: same key, same figures; "" where they are not kept for reuse
 }
 
 // Measurement is one figure, with the promise it was held against.

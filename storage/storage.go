@@ -39,4 +39,9 @@ type Tx interface {
 	AuditRecords(f models.AuditFilter) ([]models.AuditRecord, error)
 	// Now is the database's clock within the transaction.
 	Now() (time.Time, error)
+
+	// What is validated, and how.
+	Pipelines() PipelineStore
+	Datasets() DatasetStore
+	Validations() ValidationStore
 }

@@ -1,0 +1,75 @@
+package sqlstore
+
+import (
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+type datasetRow struct {
+	ID        int64 `gorm:"primaryKey"`
+	Name      string
+	CreatedUS int64 `gorm:"column:created_us"`
+}
+
+func (datasetRow) TableName() string { return "dataset" }
+
+type datasets struct{ *tx }
+
+// Datasets implements storage.Tx.
+func (t *tx) Datasets() storage.DatasetStore { return datasets{t} }
+
+// Create implements storage.DatasetStore.
+func (t datasets) Create(name string) (models.Dataset, error) {
+	now, err := t.Now()
+	if err != nil {
+		return models.Dataset{}, err
+	}
+	row := datasetRow{Name: name, CreatedUS: now.UnixMicro()}
+	err = t.db.Create(&row).Error
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		return models.Dataset{}, models.Errorf(models.KindExists, "there is a data set %q already; push a version of it", name)
+	}
+	return models.Dataset{ID: row.ID, Name: name, CreatedAt: now}, err
+}
+
+// datasetView is a data set with the number of its newest committed version.
+type datasetView struct {
+	datasetRow
+	Latest int64
+}
+
+func (t datasets) query() *gorm.DB {
+	return t.db.Table("dataset").Select(`dataset.*, (SELECT COALESCE(MAX(number), 0) FROM dataset_version
+		WHERE dataset_id = dataset.id AND state = ?) AS latest`, models.DatasetCommitted)
+}
+
+func (v datasetView) model() models.Dataset {
+	return models.Dataset{ID: v.ID, Name: v.Name, Latest: v.Latest, CreatedAt: time.UnixMicro(v.CreatedUS).UTC()}
+}
+
+// Get implements storage.DatasetStore.
+func (t datasets) Get(name string) (models.Dataset, error) {
+	var view datasetView
+	if err := t.query().Where("name = ?", name).Take(&view).Error; err != nil {
+		return models.Dataset{}, notFound(err, "there is no data set %q; push one (slipway dataset push DIR %s)", name, name)
+	}
+	return view.model(), nil
+}
+
+// List implements storage.DatasetStore.
+func (t datasets) List(after string, limit int) ([]models.Dataset, error) {
+	var views []datasetView
+	if err := t.query().Where("name > ?", after).Order("name").Limit(limit).Find(&views).Error; err != nil {
+		return nil, err
+	}
+	out := make([]models.Dataset, len(views))
+	for i, view := range views {
+		out[i] = view.model()
+	}
+	return out, nil
+}
