@@ -30,8 +30,8 @@ python: ## Make the Python environment with the stock MLflow client
 	@scripts/python $(cache)
 
 .PHONY: demo
-demo: build python ## Watch four models go through delivery (three minutes)
-	@$(cache)/python/bin/python examples/demo/demo.py
+demo: build python ## Watch four models go through delivery; KEEP=1 leaves the server running
+	@$(cache)/python/bin/python examples/demo/demo.py $(if $(KEEP),--keep)
 
 .PHONY: check
 check: ## Check format and lint, and run the unit tests

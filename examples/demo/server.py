@@ -26,6 +26,7 @@ class Server:
         self.log = open(self.home / "server.log", "wb")
         self.url = ""
         self.process: subprocess.Popen | None = None
+        self.code = 0  # exit code of the last command
 
     def start(self) -> float:
         """Starts the server and gives the seconds until it answered."""
@@ -89,6 +90,7 @@ class Server:
             [SLIPWAY, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300,
             env={**os.environ, "SLIPWAY_URL": self.url},
         )
+        self.code = done.returncode
         output = (done.stdout + done.stderr).strip()
         if code is not None and done.returncode != code:
             raise Broken(f"slipway {' '.join(arguments)} ended with {done.returncode}: {output}")

@@ -9,8 +9,17 @@ import threading
 import time
 import urllib.parse
 
+from train import SHAPES
+
 CLIENTS = 4
 PER_SECOND = 60
+
+
+def pictures() -> list[pathlib.Path]:
+    """Pictures by day and by night in turn."""
+    day = sorted((SHAPES / "val" / "images").glob("*.jpg"))
+    night = sorted((SHAPES / "live").glob("*.jpg"))
+    return [picture for pair in zip(day, itertools.cycle(night)) for picture in pair]
 
 
 class Traffic:

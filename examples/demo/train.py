@@ -3,6 +3,7 @@ detectors are trained already; it logs them as a job would."""
 
 import json
 import pathlib
+import tempfile
 
 import mlflow
 import numpy
@@ -33,7 +34,8 @@ def register(name: str, epochs: int) -> str:
     return str(info.registered_model_version)
 
 
-def bytes_of(alias: str) -> bytes:
-    """The bytes of the model that an alias names, as any client loads it."""
-    folder = pathlib.Path(mlflow.artifacts.download_artifacts(f"models:/{MODEL}@{alias}"))
-    return next(folder.rglob("*.onnx")).read_bytes()
+def bytes_of(model: str) -> bytes:
+    """The bytes behind models:/MODEL, as every client loads them."""
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.artifacts.download_artifacts(f"models:/{model}", dst_path=folder)
+        return next(pathlib.Path(folder).rglob("*.onnx")).read_bytes()
