@@ -1,0 +1,67 @@
+package models
+
+// Entity is what a clause of a search looks at.
+type Entity string
+
+// The entities.
+const (
+	EntityAttribute Entity = "attribute"
+	EntityMetric    Entity = "metric"
+	EntityParam     Entity = "param"
+	EntityTag       Entity = "tag"
+	EntityDataset   Entity = "dataset"
+)
+
+// Op compares.
+type Op string
+
+// The comparisons. LIKE tells upper from lower case, ILIKE does not.
+const (
+	OpEqual        Op = "="
+	OpNotEqual     Op = "!="
+	OpLess         Op = "<"
+	OpLessEqual    Op = "<="
+	OpGreater      Op = ">"
+	OpGreaterEqual Op = ">="
+	OpLike         Op = "LIKE"
+	OpILike        Op = "ILIKE"
+	OpIn           Op = "IN"
+	OpNotIn        Op = "NOT IN"
+	OpIsNull       Op = "IS NULL"
+	OpIsNotNull    Op = "IS NOT NULL"
+)
+
+// Condition is one clause of a filter; all must hold. Which of the values
+// counts follows from the entity, the key and the comparison.
+type Condition struct {
+	Entity Entity
+	Key    string // an attribute's canonical name, or the user's own key
+	Op     Op
+	Text   string
+	Number float64
+	List   []string
+}
+
+// Order is one term of an ordering.
+type Order struct {
+	Entity Entity
+	Key    string
+	Desc   bool
+
+	DatasetName, DatasetDigest string // of a logged model's metric; "": any
+}
+
+// DatasetRefByDigest names a dataset of a run; a digest of "" is any.
+type DatasetRefByDigest struct{ Name, Digest string }
+
+// Search selects experiments, runs, logged models, registered models or model
+// versions, a page at a time.
+type Search struct {
+	ExperimentIDs []int64 // runs and logged models: of these only
+	Filter        []Condition
+	Order         []Order // before the noun's own default
+	View          ViewType
+	Datasets      []DatasetRefByDigest // logged models: measured on one of these
+	Offset        int
+	Limit         int
+}
