@@ -34,8 +34,8 @@ func (r Runner) Run(ctx context.Context, spec deploy.RunSpec) (deploy.RunResult,
 
 // Start implements deploy.Runner.
 func (r Runner) Start(ctx context.Context, spec deploy.RunSpec) (deploy.Process, error) {
-	if os.Args[0] == superviseName {
-		return nil, models.Errorf(models.KindInternal, "a supervisor starts no runs: main has to call process.Supervise first")
+	if err := notSupervising(); err != nil {
+		return nil, err
 	}
 	if len(spec.Command) == 0 || spec.Command[0] == "" {
 		return nil, models.Errorf(models.KindInvalid, "run %q has no command", spec.ID)
@@ -54,18 +54,9 @@ func (r Runner) Start(ctx context.Context, spec deploy.RunSpec) (deploy.Process,
 	if err != nil {
 		return nil, err
 	}
-	program := r.Supervisor
-	if program == "" {
-		program = "/proc/self/exe" // this very program, also when its file was replaced
-	}
-	// The supervisor has to outlive ctx by the time that ending the run takes.
-	cmd := exec.Command(program) //nolint:noctx // ends by order
-	cmd.Args = []string{superviseName, spec.Server, spec.ID}
-	cmd.Env = []string{"GOMAXPROCS=1"} // nothing of ours, secrets least of all
-	cmd.Dir = "/"
+	cmd := helper(r.Supervisor, superviseName, spec.Server, spec.ID)
 	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
 	cmd.ExtraFiles = []*os.File{orders, reportWriter}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = 5 * time.Second
 	err = cmd.Start()
 	orders.Close()
@@ -91,6 +82,28 @@ func (r Runner) Start(ctx context.Context, spec deploy.RunSpec) (deploy.Process,
 		reports.Close()
 	}()
 	return p, nil
+}
+
+// helper is this program started again under another name.
+func helper(program string, args ...string) *exec.Cmd {
+	if program == "" {
+		program = "/proc/self/exe" // this very program, also when its file was replaced
+	}
+	cmd := exec.Command(program) //nolint:noctx // it ends by order
+	cmd.Args = args
+	cmd.Env = []string{"GOMAXPROCS=1"} // nothing of ours, secrets least of all
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// notSupervising keeps a program that forgot to call Supervise from starting
+// itself without end.
+func notSupervising() error {
+	if os.Args[0] == superviseName || os.Args[0] == keepName {
+		return models.Errorf(models.KindInternal, "main has to call process.Supervise first")
+	}
+	return nil
 }
 
 // Clean implements deploy.Runner. A run ends by itself when its server dies,

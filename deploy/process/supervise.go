@@ -39,43 +39,58 @@ type order struct {
 	Grace time.Duration `json:",omitempty"`
 }
 
-// report is what a supervisor tells the server: first a process id or why
-// there is none, then the result.
+// report is what a supervisor tells the server: first a process id, then the
+// result; or why there is none.
 type report struct {
 	PID    int               `json:",omitempty"`
 	Error  string            `json:",omitempty"`
 	Result *deploy.RunResult `json:",omitempty"`
 }
 
-// Supervise does a supervisor's work and exits where this program was started
-// as one; elsewhere it returns at once. It is the first call of main.
+// Supervise does the work of a run's supervisor or an instance's keeper, and
+// exits, where this program was started as one; elsewhere it returns at once.
+// It is the first call of main.
 func Supervise() {
-	if len(os.Args) == 0 || os.Args[0] != superviseName {
+	if len(os.Args) == 0 || os.Args[0] != superviseName && os.Args[0] != keepName {
 		return
 	}
 	// A child's death signal is bound to the thread that started it.
 	runtime.LockOSThread()
 	orders, reports := os.NewFile(3, "orders"), os.NewFile(4, "reports")
+	// A run gets none of these, nor what the server's own parent left open.
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
-	// Neither does a run get what the server's own parent left open to it.
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
-	send := json.NewEncoder(reports)
-	receive := json.NewDecoder(orders)
+	receive, send := json.NewDecoder(orders), json.NewEncoder(reports)
 	var first order
 	if err := receive.Decode(&first); err != nil || first.Task == nil {
 		os.Exit(2) //nolint:forbidigo // this is a main
 	}
-	s := supervisor{task: *first.Task, stops: make(chan time.Duration), ended: make(chan ending, 1)}
-	if err := s.start(); err != nil {
+	s := &supervisor{task: *first.Task, out: os.Stdout, stops: make(chan time.Duration), ended: make(chan ending, 1)}
+	var err error
+	if os.Args[0] == keepName {
+		err = s.keep(send)
+	} else {
+		err = s.supervise(receive, send)
+	}
+	if err != nil {
 		_ = send.Encode(report{Error: err.Error()})
 		os.Exit(1) //nolint:forbidigo // this is a main
 	}
+	os.Exit(0) //nolint:forbidigo // this is a main
+}
+
+// supervise does one run and reports how it ended.
+func (s *supervisor) supervise(receive *json.Decoder, send *json.Encoder) error {
+	if err := s.start(); err != nil {
+		return err
+	}
 	_ = send.Encode(report{PID: s.pid})
 	go s.listen(receive)
+	s.onSignal(syscall.SIGTERM, 0)
+	s.onSignal(syscall.SIGINT, 0)
 	result := s.watch()
-	_ = send.Encode(report{Result: &result})
-	os.Exit(0) //nolint:forbidigo // this is a main
+	return send.Encode(report{Result: &result})
 }
 
 // ending is what the kernel tells of the run's first process.
@@ -86,6 +101,7 @@ type ending struct {
 
 type supervisor struct {
 	task  task
+	out   *os.File // where the run's output goes
 	pid   int
 	began time.Time
 	stops chan time.Duration // graces of the stops asked for
@@ -98,6 +114,8 @@ func (s *supervisor) start() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("adopt orphans: %w", err)
 	}
+	// No program of the run gains rights by being setuid.
+	_ = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	// These two are inherited, and this program neither writes files nor dumps.
 	_ = syscall.Setrlimit(unix.RLIMIT_CORE, &syscall.Rlimit{})
 	if n := uint64(max(s.task.FileBytes, 0)); n > 0 {
@@ -124,7 +142,7 @@ func (s *supervisor) start() error {
 	defer null.Close()
 	s.began = now()
 	s.pid, err = syscall.ForkExec(program, s.task.Command, &syscall.ProcAttr{
-		Dir: s.task.Dir, Env: s.task.Env, Files: []uintptr{null.Fd(), 1, 2},
+		Dir: s.task.Dir, Env: s.task.Env, Files: []uintptr{null.Fd(), s.out.Fd(), s.out.Fd()},
 		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
@@ -179,11 +197,20 @@ func (s *supervisor) listen(receive *json.Decoder) {
 	}
 }
 
+// onSignal makes a signal a stop.
+func (s *supervisor) onSignal(sig os.Signal, grace time.Duration) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, sig)
+	go func() {
+		for range signals {
+			s.stops <- grace
+		}
+	}()
+}
+
 // watch follows the run to its end, ends it where it must, and leaves nothing
 // of it behind.
 func (s *supervisor) watch() deploy.RunResult {
-	terminated := make(chan os.Signal, 1)
-	signal.Notify(terminated, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	var deadline, kill <-chan time.Time
 	if s.task.Timeout > 0 {
 		deadline = time.After(s.task.Timeout)
@@ -203,9 +230,6 @@ func (s *supervisor) watch() deploy.RunResult {
 			}
 			_ = syscall.Kill(-s.pid, syscall.SIGTERM)
 			kill = time.After(grace)
-		case <-terminated:
-			why = deploy.RunResult{Ending: deploy.EndedCancel, Detail: "stopped"}
-			s.killAll()
 		case <-deadline:
 			why = deploy.RunResult{Ending: deploy.EndedTimeout, Detail: fmt.Sprintf("still running after %s", s.task.Timeout)}
 			s.killAll()

@@ -1,0 +1,149 @@
+package process_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/deploy"
+	"github.com/slipway-ml/slipway/deploy/deploytest"
+	"github.com/slipway-ml/slipway/deploy/process"
+	"github.com/slipway-ml/slipway/models"
+)
+
+func open(t *testing.T, dir string) *process.Target {
+	t.Helper()
+	target, err := process.New(process.Options{Dir: dir, Now: time.Now})
+	require.NoError(t, err)
+	return target
+}
+
+func TestTarget(t *testing.T) {
+	t.Parallel()
+	images := deploytest.SmallImages(t)
+	dir := t.TempDir()
+	deploytest.Exercise(t, func(t *testing.T) deploy.Target { t.Helper(); return open(t, dir) }, images)
+}
+
+// started is a ready instance of a small image.
+func started(t *testing.T, dir string, change func(*deploy.InstanceSpec)) (*process.Target, deploy.Instance) {
+	t.Helper()
+	target, images := open(t, dir), deploytest.SmallImages(t)
+	spec := deploy.InstanceSpec{ID: "one", Server: "test", ImageDigest: images.Good, Images: images}
+	if change != nil {
+		change(&spec)
+	}
+	_, err := target.Start(t.Context(), spec)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, target.Stop(context.WithoutCancel(t.Context()), "one", 0)) })
+	return target, deploytest.Await(t, target, "one", deploy.StateReady)
+}
+
+func post(t *testing.T, url string) {
+	t.Helper()
+	res, err := http.Post(url, "", nil)
+	if err == nil {
+		res.Body.Close()
+	}
+}
+
+func TestHowAnInstanceEnds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ path, reason string }{
+		"by itself":        {"/crash", "exit code 7"},
+		"out of its limit": {"/eat", "its limit is 128 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target, i := started(t, t.TempDir(), func(s *deploy.InstanceSpec) { s.MemoryBytes = 128 << 20 })
+			post(t, "http://"+i.Address+c.path)
+			require.Contains(t, deploytest.Await(t, target, "one", deploy.StateExited).Reason, c.reason)
+		})
+	}
+}
+
+func TestAnInstanceSeesItsOwnEnvironmentAlone(t *testing.T) {
+	t.Setenv("SLIPWAY_SECRET", "hidden")
+	_, i := started(t, t.TempDir(), func(s *deploy.InstanceSpec) {
+		s.Env, s.CPU = map[string]string{"CONFIDENCE": "0.25"}, 1.5
+	})
+	res, err := http.Get("http://" + i.Address + "/env")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, "CONFIDENCE=0.25\nGOMAXPROCS=1\nthreads=1\n", string(body))
+}
+
+func TestAKilledKeeperTakesItsInstanceAlong(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target, i := started(t, dir, nil)
+	var keeper struct{ PID int }
+	text, err := os.ReadFile(filepath.Join(dir, "one", "keeper.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &keeper))
+	require.NoError(t, syscall.Kill(keeper.PID, syscall.SIGKILL))
+	require.Contains(t, deploytest.Await(t, target, "one", deploy.StateExited).Reason, "unseen")
+	require.Eventually(t, func() bool {
+		res, err := http.Get("http://" + i.Address + "/health")
+		if err == nil {
+			res.Body.Close()
+		}
+		return err != nil
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+func TestAnImageIsKeptWhileAnInstanceIsMadeOfIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target, _ := started(t, dir, nil)
+	unpacked := func() int {
+		found, err := filepath.Glob(filepath.Join(dir, "images", "*"))
+		require.NoError(t, err)
+		return len(found)
+	}
+	require.Equal(t, 1, unpacked())
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "images", ".unpacking-1"), 0o750), "as one that was killed leaves it")
+	require.NoError(t, target.Stop(t.Context(), "another", 0))
+	require.Equal(t, 1, unpacked())
+	require.NoError(t, target.Stop(t.Context(), "one", time.Second))
+	require.Zero(t, unpacked())
+}
+
+func TestWhatIsNoInstance(t *testing.T) {
+	t.Parallel()
+	images := deploytest.SmallImages(t)
+	memory := images.Source.(*deploytest.Memory)
+	spoilt := memory.Add(t, map[string]string{"slipway/bin/slipway-serve": "spoilt"})
+	memory.Spoil(t, spoilt)
+	for name, c := range map[string]struct {
+		spec deploy.InstanceSpec
+		want string
+	}{
+		"an id that leaves the folder":  {deploy.InstanceSpec{ID: "../x", ImageDigest: images.Good}, "instance id"},
+		"an id that is our own":         {deploy.InstanceSpec{ID: "images", ImageDigest: images.Good}, "instance id"},
+		"an image without its program":  {deploy.InstanceSpec{ID: "a", ImageDigest: memory.Add(t, map[string]string{"model/x": ""})}, "holds no /slipway/bin/slipway-serve"},
+		"a program that is none":        {deploy.InstanceSpec{ID: "a", ImageDigest: memory.Add(t, map[string]string{"slipway/bin/slipway-serve": "#!/bin/sh"})}, "cannot be run here"},
+		"an image with a changed layer": {deploy.InstanceSpec{ID: "a", ImageDigest: spoilt}, "others than its digest says"},
+		"a layer that climbs out stays": {deploy.InstanceSpec{ID: "a", ImageDigest: memory.Add(t, map[string]string{"../../../escaped": ""})}, "holds no"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			c.spec.Images = images
+			_, err := open(t, dir).Start(t.Context(), c.spec)
+			require.ErrorContains(t, err, c.want)
+			require.Equal(t, models.KindInvalid, models.KindOf(err))
+			require.NoFileExists(t, filepath.Join(dir, "..", "escaped"))
+		})
+	}
+}
