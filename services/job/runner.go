@@ -71,8 +71,12 @@ func New(cfg Config) (*Runner, error) {
 	return r, nil
 }
 
-// Start takes the lease, hands back what dead workers held and begins work.
+// Start takes the lease, hands back what dead workers held and begins work. A
+// process without workers has nothing to start.
 func (r *Runner) Start(ctx context.Context) error {
+	if len(r.cfg.Workers) == 0 {
+		return nil
+	}
 	if err := r.cfg.Leases.Heartbeat(ctx, r.cfg.Owner); err != nil {
 		return fmt.Errorf("take the worker's lease: %w", err)
 	}
@@ -90,6 +94,9 @@ func (r *Runner) Start(ctx context.Context) error {
 
 // Stop cancels what runs, gives it back and ends the lease.
 func (r *Runner) Stop(ctx context.Context) error {
+	if r.stop == nil {
+		return nil
+	}
 	err := r.client.StopAndCancel(ctx)
 	r.stop()
 	r.done.Wait()

@@ -18,6 +18,7 @@ type writer struct {
 	db   *DB
 	ops  chan *op
 	stop chan struct{}
+	once sync.Once
 	done sync.WaitGroup
 }
 
@@ -61,7 +62,7 @@ func (w *writer) do(ctx context.Context, fn func(storage.Tx) error) error {
 func errClosed() error { return models.Errorf(models.KindUnavailable, "the server is stopping") }
 
 func (w *writer) close() {
-	close(w.stop)
+	w.once.Do(func() { close(w.stop) })
 	w.done.Wait()
 }
 

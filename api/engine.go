@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/slipway-ml/slipway/api/middleware"
+	"github.com/slipway-ml/slipway/models"
+)
+
+// MLflowVersion is the release of MLflow whose API is spoken here; its clients
+// ask for it by GET /version.
+const MLflowVersion = "3.17.2"
+
+// Pinger tells whether what is behind it answers.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// Handlers is what the routes call.
+type Handlers struct {
+	Database Pinger
+	Registry *prometheus.Registry
+}
+
+// Options are the edge's settings.
+type Options struct {
+	AllowedHosts []string
+	Log          *slog.Logger
+}
+
+// New makes the engine that answers every request.
+func New(h Handlers, o Options) (*gin.Engine, error) {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.UseRawPath, engine.UnescapePathValues = true, true
+	engine.RedirectTrailingSlash, engine.HandleMethodNotAllowed = false, false
+	measure, err := middleware.Measure(h.Registry, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	engine.Use(middleware.Identify(), measure, middleware.Recover(o.Log), middleware.Hosts(o.AllowedHosts))
+	register(engine, routes(h))
+	return engine, nil
+}
+
+// Health answers OK while the database does.
+func (h Handlers) Health(c *gin.Context) error {
+	if err := h.Database.Ping(c.Request.Context()); err != nil {
+		return models.Errorf(models.KindUnavailable, "the database does not answer").Because(err)
+	}
+	c.String(http.StatusOK, "OK")
+	return nil
+}
+
+// Version answers the release of MLflow that is spoken.
+func (h Handlers) Version(c *gin.Context) error {
+	c.String(http.StatusOK, MLflowVersion)
+	return nil
+}
+
+// Metrics answers Prometheus.
+func (h Handlers) Metrics(c *gin.Context) error {
+	promhttp.HandlerFor(h.Registry, promhttp.HandlerOpts{Registry: h.Registry, EnableOpenMetrics: true}).ServeHTTP(c.Writer, c.Request)
+	return nil
+}

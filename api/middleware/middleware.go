@@ -1,0 +1,89 @@
+// Package middleware holds what every request passes through: its id, its
+// principal, the log, the metrics, the check of Host and Origin, recovery.
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/slipway-ml/slipway/api/reply"
+	"github.com/slipway-ml/slipway/models"
+)
+
+// Identify gives a request its id and its principal: an anonymous owner, until
+// sign-in exists.
+func Identify() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id := c.GetHeader(reply.RequestID)
+		if id == "" || len(id) > 64 {
+			id = reply.NewRequestID()
+			c.Request.Header.Set(reply.RequestID, id)
+		}
+		c.Header(reply.RequestID, id)
+		who := models.Anonymous
+		who.From = c.Request.RemoteAddr
+		c.Request = c.Request.WithContext(models.WithPrincipal(c.Request.Context(), who))
+	}
+}
+
+// Recover answers a panic with 500 and logs its stack. A handler that breaks
+// the connection on purpose (http.ErrAbortHandler) goes on breaking it.
+func Recover(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		defer func() {
+			r := recover()
+			if r == nil {
+				return
+			}
+			if err, ok := r.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(r)
+			}
+			log.ErrorContext(c.Request.Context(), "panic in a handler", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			reply.Error(c, fmt.Errorf("panic: %v", r))
+		}()
+		c.Next()
+	}
+}
+
+// Measure counts and times requests by route template, so that unknown paths
+// add one series only, and logs those that failed.
+func Measure(reg prometheus.Registerer, log *slog.Logger) (gin.HandlerFunc, error) {
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "slipway_http_request_duration_seconds", Help: "Time to answer a request, by method, route and status.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
+	}, []string{"method", "route", "code"})
+	if err := reg.Register(duration); err != nil {
+		return nil, err
+	}
+	return func(c *gin.Context) {
+		start := time.Now() //nolint:forbidigo // a duration, not a rule
+		c.Next()
+		took := time.Since(start)
+		route, status := c.FullPath(), c.Writer.Status()
+		if route == "" {
+			route = "none"
+		}
+		duration.WithLabelValues(method(c.Request.Method), route, strconv.Itoa(status)).Observe(took.Seconds())
+		if status >= http.StatusInternalServerError {
+			log.WarnContext(c.Request.Context(), "request failed", "method", c.Request.Method, "route", route, "status", status,
+				"request_id", c.GetHeader(reply.RequestID), "seconds", took.Seconds())
+		}
+	}, nil
+}
+
+// method bounds a label that the caller chooses.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}

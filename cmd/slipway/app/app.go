@@ -1,0 +1,129 @@
+// Package app wires the server together: New builds every part, Run serves
+// until its context ends, Close lets go. It alone names concrete back-ends, and
+// tests start the same App that the command does.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/slipway-ml/slipway/api"
+	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/services/job"
+	"github.com/slipway-ml/slipway/storage/sqlstore"
+)
+
+// App is a server, ready to run.
+type App struct {
+	cfg      config.Config
+	log      *slog.Logger
+	db       *sqlstore.DB
+	jobs     *job.Runner
+	metrics  *prometheus.Registry
+	http     *http.Server
+	listener net.Listener
+	services services
+}
+
+// New opens the database and the store, listens, and builds every part. It
+// starts nothing: Run does.
+func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
+	cfg.Fill()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := a.open(ctx); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) (err error) {
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Listen()); err != nil {
+		return fmt.Errorf("listen on %s: %w", a.cfg.Listen(), err)
+	}
+	if a.db, err = sqlstore.Open(ctx, a.cfg.BackendStoreURI, sqlstore.Options{Log: a.log}); err != nil {
+		return err
+	}
+	if a.services, err = a.wire(); err != nil {
+		return err
+	}
+	if a.jobs, err = job.New(job.Config{
+		Owner: uuid.NewString(), Driver: a.db.Queue(), Leases: a.db, Workers: a.services.workers,
+		Heavy: a.cfg.HeavyJobs, Log: a.log, Metrics: a.metrics,
+	}); err != nil {
+		return err
+	}
+	engine, err := api.New(a.services.handlers, api.Options{AllowedHosts: a.cfg.AllowedHosts, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.http = &http.Server{Handler: engine, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	return nil
+}
+
+// URL is where the server answers.
+func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+
+// Run serves until ctx ends, then stops in order: no new requests, jobs given
+// back, those in flight finished.
+func (a *App) Run(ctx context.Context) error {
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	for _, start := range a.services.start {
+		if err := start(background); err != nil {
+			return err
+		}
+	}
+	if err := a.jobs.Start(background); err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- a.http.Serve(a.listener) }()
+	a.log.InfoContext(ctx, "slipway is ready", "url", a.URL(), "data_dir", a.cfg.DataDir)
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-served:
+	}
+	return errors.Join(failed, a.stop(ctx))
+}
+
+// stopTime bounds a stop: what is not done by then is given up.
+const stopTime = 20 * time.Second
+
+func (a *App) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	a.log.InfoContext(ctx, "slipway is stopping")
+	err := a.jobs.Stop(ctx)
+	if a.http.Shutdown(ctx) != nil {
+		err = errors.Join(err, a.http.Close())
+	}
+	for _, stop := range a.services.stop {
+		err = errors.Join(err, stop(ctx))
+	}
+	return err
+}
+
+// Close lets go of what New opened.
+func (a *App) Close() {
+	if a.listener != nil {
+		_ = a.listener.Close()
+	}
+	if a.db != nil {
+		_ = a.db.Close()
+	}
+}

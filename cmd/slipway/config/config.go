@@ -1,0 +1,73 @@
+// Package config is the one place where the server's settings are declared and
+// the environment is read: flag, variable, default and help are tags of a field.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Config holds the server's settings. A flag beats a variable, a variable a
+// line of the config file (--config).
+type Config struct {
+	Host                 string   `default:"127.0.0.1" env:"SLIPWAY_HOST,MLFLOW_HOST" help:"Address to listen on. Without sign-in only a loopback address is taken."`
+	Port                 int      `default:"5000" env:"SLIPWAY_PORT,MLFLOW_PORT" help:"Port to listen on; 0 takes a free one."`
+	DataDir              string   `default:"slipway-data" env:"SLIPWAY_DATA_DIR" type:"path" help:"Folder for what the next two do not name, for instances and for work."`
+	BackendStoreURI      string   `name:"backend-store-uri" env:"SLIPWAY_BACKEND_STORE_URI,MLFLOW_BACKEND_STORE_URI" help:"Database: sqlite:///path.db (default: slipway.db in the data folder) or postgresql://user@host/database."`
+	ArtifactsDestination string   `env:"SLIPWAY_ARTIFACTS_DESTINATION,MLFLOW_ARTIFACTS_DESTINATION" help:"Artifact store: a folder (default: artifacts in the data folder)."`
+	DefaultArtifactRoot  string   `default:"mlflow-artifacts:/" env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments."`
+	RuntimeDir           string   `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
+	Python               string   `default:"python3" env:"SLIPWAY_PYTHON" help:"Python whose folder comes first on the PATH of run: steps."`
+	AllowedHosts         []string `env:"SLIPWAY_ALLOWED_HOSTS,MLFLOW_SERVER_ALLOWED_HOSTS" help:"Host names that requests may carry beside loopback's; *.example.org takes any below it."`
+	AllowSteps           []string `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
+	HeavyJobs            int      `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
+	LogLevel             string   `default:"info" enum:"debug,info,warn,error" env:"SLIPWAY_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
+}
+
+// Fill completes what follows from other settings.
+func (c *Config) Fill() {
+	if c.BackendStoreURI == "" {
+		c.BackendStoreURI = "sqlite:///" + filepath.Join(c.DataDir, "slipway.db")
+	}
+	if c.ArtifactsDestination == "" {
+		c.ArtifactsDestination = filepath.Join(c.DataDir, "artifacts")
+	}
+}
+
+// Validate reports every problem at once.
+func (c *Config) Validate() error {
+	var problems []error
+	if c.Port < 0 || c.Port > 65535 {
+		problems = append(problems, fmt.Errorf("--port %d: use 0 to 65535", c.Port))
+	}
+	if !loopback(c.Host) {
+		problems = append(problems, fmt.Errorf("--host %s: without sign-in Slipway listens on loopback only (127.0.0.1, ::1, localhost)", c.Host))
+	}
+	if c.HeavyJobs < 1 {
+		problems = append(problems, fmt.Errorf("--heavy-jobs %d: use 1 or more", c.HeavyJobs))
+	}
+	for _, where := range c.AllowSteps {
+		if where != "process" {
+			problems = append(problems, fmt.Errorf("--allow-steps %s: use process", where))
+		}
+	}
+	if strings.Contains(c.ArtifactsDestination, "://") {
+		problems = append(problems, fmt.Errorf("--artifacts-destination %s: use a folder", c.ArtifactsDestination))
+	}
+	return errors.Join(problems...)
+}
+
+// Listen is the address to listen on.
+func (c *Config) Listen() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
