@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/slipway-ml/slipway/api/middleware"
+	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/models"
 )
 
@@ -26,6 +27,7 @@ type Pinger interface {
 type Handlers struct {
 	Database Pinger
 	Registry *prometheus.Registry
+	V1       *v1.Server
 }
 
 // Options are the edge's settings.
@@ -45,7 +47,11 @@ func New(h Handlers, o Options) (*gin.Engine, error) {
 		return nil, err
 	}
 	engine.Use(middleware.Identify(), measure, middleware.Recover(o.Log), middleware.Hosts(o.AllowedHosts))
-	register(engine, routes(h))
+	table, err := routes(h)
+	if err != nil {
+		return nil, err
+	}
+	register(engine, table)
 	return engine, nil
 }
 

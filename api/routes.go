@@ -32,13 +32,17 @@ type Route struct {
 }
 
 // routes is the table.
-func routes(h Handlers) []Route {
+func routes(h Handlers) ([]Route, error) {
 	table := []Route{
 		{http.MethodGet, "/health", Public, h.Health},
 		{http.MethodGet, "/version", Public, h.Version},
 		{http.MethodGet, "/metrics", Read, h.Metrics},
 	}
-	return table
+	own, err := ownRoutes(h.V1)
+	if err != nil {
+		return nil, err
+	}
+	return append(table, own...), nil
 }
 
 // twins gives each of MLflow's routes under /api its twin under /ajax-api,

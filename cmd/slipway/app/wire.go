@@ -2,10 +2,16 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/slipway-ml/slipway/api"
+	v1 "github.com/slipway-ml/slipway/api/v1"
+	"github.com/slipway-ml/slipway/services/audit"
 	"github.com/slipway-ml/slipway/services/job"
 )
+
+// Version is this build's; the linker sets it.
+var Version = "0.1.0"
 
 // services is what wire builds: the handlers of the edge, the workers of jobs,
 // what starts with the server and what stops with it.
@@ -20,6 +26,10 @@ type services struct {
 // others only by the small interfaces it declares.
 func (a *App) wire() (services, error) {
 	var s services
-	s.handlers = api.Handlers{Database: a.db, Registry: a.metrics}
+	own := &v1.Server{
+		About: v1.About{Version: Version, MLflowVersion: api.MLflowVersion, StartedAt: time.Now()},
+		Audit: v1.Audit{Records: audit.Service{DB: a.db}},
+	}
+	s.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: own}
 	return s, nil
 }
