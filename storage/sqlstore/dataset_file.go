@@ -10,7 +10,7 @@ import (
 )
 
 type datasetBlobRow struct {
-	ID     int64 `gorm:"primaryKey"`
+	ID     int64  `gorm:"primaryKey"`
 	SHA256 string `gorm:"column:sha256"`
 	Size   int64
 	Stored int // 1 when its bytes are in the artifact store

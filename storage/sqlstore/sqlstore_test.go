@@ -1,0 +1,128 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/storage/storagetest"
+)
+
+// databases are those that every suite runs on: SQLite, and Postgres where
+// SLIPWAY_TEST_POSTGRES names a server.
+func databases() map[string]storagetest.Open {
+	all := map[string]storagetest.Open{"sqlite": onSQLite}
+	if uri := os.Getenv("SLIPWAY_TEST_POSTGRES"); uri != "" {
+		all["postgres"] = func(t *testing.T) storage.DB { return onPostgres(t, uri) }
+	}
+	return all
+}
+
+func onSQLite(t *testing.T) storage.DB {
+	t.Helper()
+	return opened(t, "sqlite:///"+filepath.Join(t.TempDir(), "test.db"))
+}
+
+// onPostgres gives the test a schema of its own.
+func onPostgres(t *testing.T, uri string) storage.DB {
+	t.Helper()
+	admin, err := sql.Open("pgx", uri)
+	require.NoError(t, err)
+	schema := "t" + uuid.New().String()[:8]
+	_, err = admin.ExecContext(t.Context(), "CREATE SCHEMA "+schema)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := admin.ExecContext(context.Background(), fmt.Sprintf("DROP SCHEMA %s CASCADE", schema))
+		require.NoError(t, err)
+		require.NoError(t, admin.Close())
+	})
+	u, err := url.Parse(uri)
+	require.NoError(t, err)
+	q := u.Query()
+	q.Set("search_path", schema)
+	u.RawQuery = q.Encode()
+	return opened(t, u.String())
+}
+
+func opened(t *testing.T, uri string) *sqlstore.DB {
+	t.Helper()
+	db, err := sqlstore.Open(t.Context(), uri, sqlstore.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storagetest.Transactions(t, open)
+		})
+	}
+}
+
+func TestOpenSQLite(t *testing.T) {
+	t.Parallel()
+
+	t.Run("a second server on the same file is refused", func(t *testing.T) {
+		t.Parallel()
+		uri := "sqlite:///" + filepath.Join(t.TempDir(), "x.db")
+		opened(t, uri)
+		_, err := sqlstore.Open(t.Context(), uri, sqlstore.Options{})
+		require.True(t, models.IsKind(err, models.KindConflict), err)
+		require.ErrorContains(t, err, "in use by another slipway server")
+	})
+	t.Run("a database of a newer slipway is refused with both numbers", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "x.db")
+		db, err := sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+		execute(t, path, "INSERT INTO slipway_schema (version_id, is_applied) VALUES (9001, 1)")
+		_, err = sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
+		require.ErrorContains(t, err, "9001")
+	})
+	t.Run("an MLflow server's database is refused untouched", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "x.db")
+		execute(t, path, "CREATE TABLE alembic_version (version_num TEXT)")
+		_, err := sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
+		require.ErrorContains(t, err, "belongs to an MLflow server")
+	})
+	t.Run("an unknown scheme names the two", func(t *testing.T) {
+		t.Parallel()
+		_, err := sqlstore.Open(t.Context(), "mysql://user:secret@host/db", sqlstore.Options{})
+		require.ErrorContains(t, err, "sqlite:///path.db or postgresql://")
+		require.NotContains(t, err.Error(), "secret")
+	})
+	t.Run("the installation keeps its id", func(t *testing.T) {
+		t.Parallel()
+		uri := "sqlite:///" + filepath.Join(t.TempDir(), "x.db")
+		db, err := sqlstore.Open(t.Context(), uri, sqlstore.Options{})
+		require.NoError(t, err)
+		id := db.ServerID()
+		require.NoError(t, db.Close())
+		require.Equal(t, id, opened(t, uri).ServerID())
+	})
+}
+
+func execute(t *testing.T, path, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}
