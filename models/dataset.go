@@ -27,10 +27,11 @@ func ParseDatasetRef(text string) (DatasetRef, error) {
 
 // Dataset is a named, labelled data set; its versions never change.
 type Dataset struct {
-	ID        int64
-	Name      string
-	Latest    int64 // number of its newest committed version; 0: none yet
-	CreatedAt time.Time
+	ID          int64
+	Name        string
+	Description string
+	Latest      int64 // number of its newest committed version; 0: none yet
+	CreatedAt   time.Time
 }
 
 // DatasetState says whether a data set's version is complete.
@@ -38,7 +39,7 @@ type DatasetState string
 
 // The states of a data set version.
 const (
-	DatasetPending   DatasetState = "pending" // blobs may still be missing
+	DatasetUploading DatasetState = "uploading" // blobs may still be missing
 	DatasetCommitted DatasetState = "committed"
 )
 
@@ -51,12 +52,14 @@ type DatasetVersion struct {
 	State       DatasetState
 	Digest      string // hex SHA-256 over the entries' paths and digests
 	Classes     []string
+	Files       int64
 	Images      int64
 	Backgrounds int64 // images without a box
 	Boxes       int64
 	Bytes       int64
 	CreatedAt   time.Time
 	CreatedBy   string
+	CommittedAt *time.Time
 }
 
 // DatasetFile is one file of a data set version.

@@ -79,17 +79,18 @@ type Progress struct {
 type Report struct {
 	Measurements []Measurement
 	Findings     []Finding
+	Facts        map[string]string // what else it says, such as the output's layout
 	Verdict      Verdict
 	Key          string // of the check with all its inputs: same key, same figures; "" where they are not kept for reuse
 }
 
 // Measurement is one figure, with the promise it was held against.
 type Measurement struct {
-	Name      string  `json:"name"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit,omitempty"`
-	Threshold string  `json:"threshold,omitempty"` // such as ">= 0.8"; "": not judged
-	Broken    bool    `json:"broken,omitempty"`    // the threshold does not hold
+	Name      string   `json:"name"` // with its unit, where it has one
+	Value     float64  `json:"value"`
+	Threshold string   `json:"threshold,omitempty"` // such as ">= 0.8"; "": not judged
+	Broken    bool     `json:"broken,omitempty"`    // the threshold does not hold
+	Champion  *float64 `json:"champion,omitempty"`  // the same of the version it is compared with
 }
 
 // Severity ranks a finding.

@@ -82,6 +82,22 @@ func (t datasets) Missing(versionID int64) ([]models.DatasetFile, error) {
 	return out, err
 }
 
+// Blob implements storage.DatasetStore.
+func (t datasets) Blob(versionID int64, sha256 string) (models.DatasetFile, bool, error) {
+	var found struct {
+		models.DatasetFile
+		Stored int
+	}
+	err := t.db.Table("dataset_file").
+		Select("dataset_file.path, dataset_blob.size, dataset_blob.sha256, dataset_blob.stored").
+		Joins("JOIN dataset_blob ON dataset_blob.id = dataset_file.blob_id").
+		Where("dataset_file.version_id = ? AND dataset_blob.sha256 = ?", versionID, sha256).Take(&found).Error
+	if err != nil {
+		return models.DatasetFile{}, false, notFound(err, "the manifest names no file with digest sha256:%s", sha256)
+	}
+	return found.DatasetFile, found.Stored != 0, nil
+}
+
 // Stored implements storage.DatasetStore.
 func (t datasets) Stored(sha256 string) error {
 	return t.db.Model(&datasetBlobRow{}).Where("sha256 = ?", sha256).Update("stored", 1).Error

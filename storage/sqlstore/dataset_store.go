@@ -11,9 +11,10 @@ import (
 )
 
 type datasetRow struct {
-	ID        int64 `gorm:"primaryKey"`
-	Name      string
-	CreatedUS int64 `gorm:"column:created_us"`
+	ID          int64 `gorm:"primaryKey"`
+	Name        string
+	Description string
+	CreatedUS   int64 `gorm:"column:created_us"`
 }
 
 func (datasetRow) TableName() string { return "dataset" }
@@ -24,17 +25,17 @@ type datasets struct{ *tx }
 func (t *tx) Datasets() storage.DatasetStore { return datasets{t} }
 
 // Create implements storage.DatasetStore.
-func (t datasets) Create(name string) (models.Dataset, error) {
+func (t datasets) Create(name, description string) (models.Dataset, error) {
 	now, err := t.Now()
 	if err != nil {
 		return models.Dataset{}, err
 	}
-	row := datasetRow{Name: name, CreatedUS: now.UnixMicro()}
+	row := datasetRow{Name: name, Description: description, CreatedUS: now.UnixMicro()}
 	err = t.db.Create(&row).Error
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return models.Dataset{}, models.Errorf(models.KindExists, "there is a data set %q already; push a version of it", name)
 	}
-	return models.Dataset{ID: row.ID, Name: name, CreatedAt: now}, err
+	return models.Dataset{ID: row.ID, Name: name, Description: description, CreatedAt: now}, err
 }
 
 // datasetView is a data set with the number of its newest committed version.
@@ -49,7 +50,7 @@ func (t datasets) query() *gorm.DB {
 }
 
 func (v datasetView) model() models.Dataset {
-	return models.Dataset{ID: v.ID, Name: v.Name, Latest: v.Latest, CreatedAt: time.UnixMicro(v.CreatedUS).UTC()}
+	return models.Dataset{ID: v.ID, Name: v.Name, Description: v.Description, Latest: v.Latest, CreatedAt: time.UnixMicro(v.CreatedUS).UTC()}
 }
 
 // Get implements storage.DatasetStore.

@@ -17,12 +17,14 @@ type datasetVersionRow struct {
 	State       models.DatasetState
 	Digest      string
 	Classes     string
+	Files       int64
 	Images      int64
 	Backgrounds int64
 	Boxes       int64
 	Bytes       int64
 	CreatedUS   int64 `gorm:"column:created_us"`
 	CreatedBy   string
+	CommittedUS *int64 `gorm:"column:committed_us"`
 }
 
 func (datasetVersionRow) TableName() string { return "dataset_version" }
@@ -39,9 +41,9 @@ func (t datasets) AddVersion(v models.DatasetVersion, files []models.DatasetFile
 	if v.Number, err = t.next(&datasetVersionRow{}, "dataset_id", v.DatasetID); err != nil {
 		return v, err
 	}
-	v.State, v.CreatedBy = models.DatasetPending, models.PrincipalOf(t.ctx).Name
+	v.State, v.CreatedBy = models.DatasetUploading, models.PrincipalOf(t.ctx).Name
 	row := datasetVersionRow{
-		DatasetID: v.DatasetID, Number: v.Number, State: v.State, Digest: v.Digest, Classes: "[]", Bytes: v.Bytes,
+		DatasetID: v.DatasetID, Number: v.Number, State: v.State, Digest: v.Digest, Classes: "[]", Files: v.Files, Bytes: v.Bytes,
 		CreatedUS: v.CreatedAt.UnixMicro(), CreatedBy: v.CreatedBy,
 	}
 	if err := t.db.Create(&row).Error; err != nil {
@@ -64,8 +66,9 @@ func (t datasets) versions() *gorm.DB {
 func (v datasetVersionView) model() (models.DatasetVersion, error) {
 	out := models.DatasetVersion{
 		ID: v.ID, DatasetID: v.DatasetID, Dataset: v.Dataset, Number: v.Number, State: v.State, Digest: v.Digest,
-		Images: v.Images, Backgrounds: v.Backgrounds, Boxes: v.Boxes, Bytes: v.Bytes,
+		Files: v.Files, Images: v.Images, Backgrounds: v.Backgrounds, Boxes: v.Boxes, Bytes: v.Bytes,
 		CreatedAt: time.UnixMicro(v.CreatedUS).UTC(), CreatedBy: v.CreatedBy,
+		CommittedAt: timeOf(v.CommittedUS),
 	}
 	if err := json.Unmarshal([]byte(v.Classes), &out.Classes); err != nil {
 		return out, fmt.Errorf("decode the classes of data set version %d: %w", v.ID, err)
@@ -118,17 +121,22 @@ func (t datasets) Commit(v models.DatasetVersion) error {
 	if err != nil {
 		return fmt.Errorf("encode the classes: %w", err)
 	}
-	return t.db.Model(&datasetVersionRow{}).Where("id = ? AND state = ?", v.ID, models.DatasetPending).Updates(map[string]any{
-		"state": models.DatasetCommitted, "classes": string(classes),
+	now, err := t.Now()
+	if err != nil {
+		return err
+	}
+	return t.db.Model(&datasetVersionRow{}).Where("id = ? AND state = ?", v.ID, models.DatasetUploading).Updates(map[string]any{
+		"committed_us": now.UnixMicro(),
+		"state":        models.DatasetCommitted, "classes": string(classes),
 		"images": v.Images, "backgrounds": v.Backgrounds, "boxes": v.Boxes,
 	}).Error
 }
 
 // Drop implements storage.DatasetStore.
 func (t datasets) Drop(versionID int64) error {
-	pending := t.db.Model(&datasetVersionRow{}).Where("id = ? AND state = ?", versionID, models.DatasetPending).Select("id")
+	pending := t.db.Model(&datasetVersionRow{}).Where("id = ? AND state = ?", versionID, models.DatasetUploading).Select("id")
 	if err := t.db.Where("version_id IN (?)", pending).Delete(&datasetFileRow{}).Error; err != nil {
 		return err
 	}
-	return t.db.Where("id = ? AND state = ?", versionID, models.DatasetPending).Delete(&datasetVersionRow{}).Error
+	return t.db.Where("id = ? AND state = ?", versionID, models.DatasetUploading).Delete(&datasetVersionRow{}).Error
 }

@@ -19,6 +19,7 @@ type validationStepRow struct {
 	Measurements  string
 	MeasuredKey   string
 	Findings      string
+	Facts         string
 	LogKey        string
 	ProgressDone  int64
 	ProgressTotal int64
@@ -32,7 +33,7 @@ func (validationStepRow) TableName() string { return "validation_step" }
 func (t validations) addStep(s models.StepResult) error {
 	row := validationStepRow{
 		ValidationID: s.ValidationID, Position: s.Index, Name: s.Name, CheckName: s.Check, Command: s.Run,
-		Measurements: "[]", Findings: "[]",
+		Measurements: "[]", Findings: "[]", Facts: "{}",
 	}
 	if err := t.db.Create(&row).Error; err != nil {
 		return fmt.Errorf("add step %q: %w", s.Name, err)
@@ -62,7 +63,8 @@ func (r validationStepRow) model() (models.StepResult, error) {
 		Progress:  models.Progress{Done: r.ProgressDone, Total: r.ProgressTotal, Unit: r.ProgressUnit},
 		StartedAt: timeOf(r.StartedUS), EndedAt: timeOf(r.EndedUS),
 	}
-	err := errors.Join(json.Unmarshal([]byte(r.Measurements), &s.Measurements), json.Unmarshal([]byte(r.Findings), &s.Findings))
+	err := errors.Join(json.Unmarshal([]byte(r.Measurements), &s.Measurements), json.Unmarshal([]byte(r.Findings), &s.Findings),
+		json.Unmarshal([]byte(r.Facts), &s.Facts))
 	if err != nil {
 		return s, fmt.Errorf("decode step %d of validation %d: %w", r.Position, r.ValidationID, err)
 	}
@@ -97,13 +99,19 @@ func (t validations) EndStep(s models.StepResult) error {
 	if err != nil {
 		return fmt.Errorf("encode the findings of step %q: %w", s.Name, err)
 	}
+	facts := []byte("{}")
+	if len(s.Facts) > 0 {
+		if facts, err = json.Marshal(s.Facts); err != nil {
+			return fmt.Errorf("encode the facts of step %q: %w", s.Name, err)
+		}
+	}
 	now, err := t.Now()
 	if err != nil {
 		return err
 	}
 	return t.changeStep(s.ValidationID, s.Index, map[string]any{
 		"verdict": s.Verdict, "reason": s.Reason, "measurements": string(measurements), "measured_key": s.Key,
-		"findings": string(findings), "ended_us": now.UnixMicro(),
+		"findings": string(findings), "facts": string(facts), "ended_us": now.UnixMicro(),
 	})
 }
 

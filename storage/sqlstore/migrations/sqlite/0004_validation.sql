@@ -13,24 +13,27 @@ CREATE TABLE pipeline (
 );
 
 CREATE TABLE dataset (
-    id         INTEGER PRIMARY KEY,
-    name       TEXT NOT NULL UNIQUE,
-    created_us INTEGER NOT NULL
+    id          INTEGER PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE,
+    description TEXT NOT NULL,
+    created_us  INTEGER NOT NULL
 );
 
 CREATE TABLE dataset_version (
-    id          INTEGER PRIMARY KEY,
-    dataset_id  INTEGER NOT NULL REFERENCES dataset (id),
-    number      INTEGER NOT NULL,
-    state       TEXT NOT NULL,
-    digest      TEXT NOT NULL,
-    classes     TEXT NOT NULL,
-    images      INTEGER NOT NULL,
-    backgrounds INTEGER NOT NULL,
-    boxes       INTEGER NOT NULL,
-    bytes       INTEGER NOT NULL,
-    created_us  INTEGER NOT NULL,
-    created_by  TEXT NOT NULL,
+    id           INTEGER PRIMARY KEY,
+    dataset_id   INTEGER NOT NULL REFERENCES dataset (id),
+    number       INTEGER NOT NULL,
+    state        TEXT NOT NULL,
+    digest       TEXT NOT NULL,
+    classes      TEXT NOT NULL,
+    files        INTEGER NOT NULL,
+    images       INTEGER NOT NULL,
+    backgrounds  INTEGER NOT NULL,
+    boxes        INTEGER NOT NULL,
+    bytes        INTEGER NOT NULL,
+    created_us   INTEGER NOT NULL,
+    created_by   TEXT NOT NULL,
+    committed_us INTEGER,
     UNIQUE (dataset_id, number),
     UNIQUE (dataset_id, digest)
 );
@@ -75,6 +78,7 @@ CREATE TABLE validation_step (
     measurements   TEXT NOT NULL,
     measured_key   TEXT NOT NULL,
     findings       TEXT NOT NULL,
+    facts          TEXT NOT NULL,
     log_key        TEXT NOT NULL,
     progress_done  INTEGER NOT NULL,
     progress_total INTEGER NOT NULL,
