@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"sort"
@@ -151,11 +150,7 @@ func inside(base, p string) string {
 	if path.IsAbs(base) {
 		base = ""
 	}
-	joined := strings.TrimPrefix(path.Clean("/"+path.Join(base, p)), "/")
-	for strings.HasPrefix(joined, "../") {
-		joined = joined[3:]
-	}
-	return joined
+	return strings.TrimPrefix(path.Clean("/"+path.Join(base, p)), "/")
 }
 
 func choose(chosen map[string]models.DatasetFile, root string, files []models.DatasetFile, open func(models.DatasetFile) ([]byte, error)) error {
@@ -164,7 +159,7 @@ func choose(chosen map[string]models.DatasetFile, root string, files []models.Da
 		case f.Path == root && path.Ext(root) == ".txt":
 			return chooseListed(chosen, f, files, open)
 		case root != "" && f.Path != root && !strings.HasPrefix(f.Path, root+"/"):
-		case slices.Contains(imageForms, strings.ToLower(path.Ext(f.Path))):
+		case isImage(f):
 			chosen[f.Path] = f
 		}
 	}
@@ -203,16 +198,26 @@ func labelPath(image string) string {
 	return p[1:]
 }
 
-// orphans adds a fault for each label file beside the others that has no image.
+// orphans adds a fault for each label file beside those in use that no image
+// of the data set has.
 func (l layout) orphans(files []models.DatasetFile, faults *list) {
 	known, folders := map[string]bool{}, map[string]bool{}
+	for _, f := range files {
+		if isImage(f) {
+			known[labelPath(f.Path)] = true
+		}
+	}
 	for _, image := range l.images {
-		known[labelPath(image.Path)] = true
 		folders[path.Dir(labelPath(image.Path))] = true
 	}
 	for _, f := range files {
-		if path.Ext(f.Path) == ".txt" && folders[path.Dir(f.Path)] && path.Base(f.Path) != "classes.txt" && !known[f.Path] && strings.Contains("/"+f.Path, "/labels/") {
-			faults.add(f.Path, "%s", fmt.Sprintf("no image has these labels: remove the file, or push its image (%s)", strings.Join(imageForms, ", ")))
+		labels := path.Ext(f.Path) == ".txt" && folders[path.Dir(f.Path)] && strings.Contains("/"+f.Path, "/labels/")
+		if labels && !known[f.Path] && path.Base(f.Path) != "classes.txt" {
+			faults.add(f.Path, "no image has these labels: remove the file, or push its image (%s)", strings.Join(imageForms, ", "))
 		}
 	}
+}
+
+func isImage(f models.DatasetFile) bool {
+	return slices.Contains(imageForms, strings.ToLower(path.Ext(f.Path)))
 }

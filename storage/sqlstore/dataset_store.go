@@ -40,7 +40,7 @@ func (t datasets) Create(name, description string) (models.Dataset, error) {
 
 // datasetView is a data set with the number of its newest committed version.
 type datasetView struct {
-	datasetRow
+	Row    datasetRow `gorm:"embedded"`
 	Latest int64
 }
 
@@ -50,7 +50,7 @@ func (t datasets) query() *gorm.DB {
 }
 
 func (v datasetView) model() models.Dataset {
-	return models.Dataset{ID: v.ID, Name: v.Name, Description: v.Description, Latest: v.Latest, CreatedAt: time.UnixMicro(v.CreatedUS).UTC()}
+	return models.Dataset{ID: v.Row.ID, Name: v.Row.Name, Description: v.Row.Description, Latest: v.Latest, CreatedAt: time.UnixMicro(v.Row.CreatedUS).UTC()}
 }
 
 // Get implements storage.DatasetStore.

@@ -41,7 +41,7 @@ func (t datasets) AddVersion(v models.DatasetVersion, files []models.DatasetFile
 	if v.Number, err = t.next(&datasetVersionRow{}, "dataset_id", v.DatasetID); err != nil {
 		return v, err
 	}
-	v.State, v.CreatedBy = models.DatasetUploading, models.PrincipalOf(t.ctx).Name
+	v.Classes, v.State, v.CreatedBy = []string{}, models.DatasetUploading, models.PrincipalOf(t.ctx).Name
 	row := datasetVersionRow{
 		DatasetID: v.DatasetID, Number: v.Number, State: v.State, Digest: v.Digest, Classes: "[]", Files: v.Files, Bytes: v.Bytes,
 		CreatedUS: v.CreatedAt.UnixMicro(), CreatedBy: v.CreatedBy,
@@ -54,7 +54,7 @@ func (t datasets) AddVersion(v models.DatasetVersion, files []models.DatasetFile
 }
 
 type datasetVersionView struct {
-	datasetVersionRow
+	Row     datasetVersionRow `gorm:"embedded"`
 	Dataset string
 }
 
@@ -65,13 +65,13 @@ func (t datasets) versions() *gorm.DB {
 
 func (v datasetVersionView) model() (models.DatasetVersion, error) {
 	out := models.DatasetVersion{
-		ID: v.ID, DatasetID: v.DatasetID, Dataset: v.Dataset, Number: v.Number, State: v.State, Digest: v.Digest,
-		Files: v.Files, Images: v.Images, Backgrounds: v.Backgrounds, Boxes: v.Boxes, Bytes: v.Bytes,
-		CreatedAt: time.UnixMicro(v.CreatedUS).UTC(), CreatedBy: v.CreatedBy,
-		CommittedAt: timeOf(v.CommittedUS),
+		ID: v.Row.ID, DatasetID: v.Row.DatasetID, Dataset: v.Dataset, Number: v.Row.Number, State: v.Row.State, Digest: v.Row.Digest,
+		Files: v.Row.Files, Images: v.Row.Images, Backgrounds: v.Row.Backgrounds, Boxes: v.Row.Boxes, Bytes: v.Row.Bytes,
+		CreatedAt: time.UnixMicro(v.Row.CreatedUS).UTC(), CreatedBy: v.Row.CreatedBy,
+		CommittedAt: timeOf(v.Row.CommittedUS),
 	}
-	if err := json.Unmarshal([]byte(v.Classes), &out.Classes); err != nil {
-		return out, fmt.Errorf("decode the classes of data set version %d: %w", v.ID, err)
+	if err := json.Unmarshal([]byte(v.Row.Classes), &out.Classes); err != nil {
+		return out, fmt.Errorf("decode the classes of data set version %d: %w", v.Row.ID, err)
 	}
 	return out, nil
 }

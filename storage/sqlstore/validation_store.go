@@ -28,7 +28,7 @@ func (validationRow) TableName() string { return "validation" }
 
 // validationView adds what other tables say about a validation.
 type validationView struct {
-	validationRow
+	Row      validationRow `gorm:"embedded"`
 	Model    string
 	Version  int64
 	Revision int64
@@ -72,10 +72,10 @@ func (t validations) query() *gorm.DB {
 
 func (v validationView) model() models.Validation {
 	return models.Validation{
-		ID: v.ID, VersionID: v.VersionID, Model: v.Model, Version: v.Version, RevisionID: v.PipelineID,
-		Revision: v.Revision, Trigger: v.StartedFor, State: v.State, Reason: v.Reason, Cancelling: v.Cancelling != 0,
-		CreatedAt: time.UnixMicro(v.CreatedUS).UTC(), CreatedBy: v.CreatedBy,
-		StartedAt: timeOf(v.StartedUS), EndedAt: timeOf(v.EndedUS),
+		ID: v.Row.ID, VersionID: v.Row.VersionID, Model: v.Model, Version: v.Version, RevisionID: v.Row.PipelineID,
+		Revision: v.Revision, Trigger: v.Row.StartedFor, State: v.Row.State, Reason: v.Row.Reason, Cancelling: v.Row.Cancelling != 0,
+		CreatedAt: time.UnixMicro(v.Row.CreatedUS).UTC(), CreatedBy: v.Row.CreatedBy,
+		StartedAt: timeOf(v.Row.StartedUS), EndedAt: timeOf(v.Row.EndedUS),
 	}
 }
 
