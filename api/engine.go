@@ -28,6 +28,7 @@ type Handlers struct {
 	Database Pinger
 	Registry *prometheus.Registry
 	V1       *v1.Server
+	Keys     v1.Once
 }
 
 // Options are the edge's settings.
@@ -40,7 +41,7 @@ type Options struct {
 func New(h Handlers, o Options) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
-	engine.UseRawPath, engine.UnescapePathValues = true, true
+	engine.ContextWithFallback = true // a handler's context is its request's
 	engine.RedirectTrailingSlash, engine.HandleMethodNotAllowed = false, false
 	measure, err := middleware.Measure(h.Registry, o.Log)
 	if err != nil {

@@ -48,8 +48,8 @@ var rights = map[Right]map[string][]string{
 }
 
 // ownRoutes gives each operation of Slipway's own API its right.
-func ownRoutes(s *v1.Server) ([]Route, error) {
-	operations, err := v1.Routes(s)
+func ownRoutes(h Handlers) ([]Route, error) {
+	operations, err := v1.Routes(h.V1, h.Keys)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func routes(h Handlers) ([]Route, error) {
 		{http.MethodGet, "/version", Public, h.Version},
 		{http.MethodGet, "/metrics", Read, h.Metrics},
 	}
-	own, err := ownRoutes(h.V1)
+	own, err := ownRoutes(h)
 	if err != nil {
 		return nil, err
 	}

@@ -44,4 +44,7 @@ type Tx interface {
 	Pipelines() PipelineStore
 	Datasets() DatasetStore
 	Validations() ValidationStore
+
+	// Idempotency remembers requests that are to be done once.
+	Idempotency() IdempotencyStore
 }

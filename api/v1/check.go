@@ -32,6 +32,7 @@ type operation struct {
 	query   []string // names of its query parameters
 	limit   int64    // of the body; 0: none
 	checked bool     // whether the document says what the body looks like
+	once    bool     // whether it takes an Idempotency-Key
 }
 
 func newChecker() (*checker, error) {
@@ -45,8 +46,11 @@ func newChecker() (*checker, error) {
 		for method, o := range item.Operations() {
 			op := operation{route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: o}, limit: maxBytes}
 			for _, p := range slices.Concat(item.Parameters, o.Parameters) {
-				if p.Value.In == openapi3.ParameterInQuery {
+				switch {
+				case p.Value.In == openapi3.ParameterInQuery:
 					op.query = append(op.query, p.Value.Name)
+				case p.Value.Name == keyHeader:
+					op.once = true
 				}
 			}
 			if n, ok := o.Extensions["x-max-bytes"].(float64); ok {

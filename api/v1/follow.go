@@ -126,7 +126,9 @@ func (s EventStream) answer(w http.ResponseWriter) error {
 }
 
 // VisitGetValidationEventsResponse implements server.GetValidationEventsResponseObject.
-func (s EventStream) VisitGetValidationEventsResponse(w http.ResponseWriter) error { return s.answer(w) }
+func (s EventStream) VisitGetValidationEventsResponse(w http.ResponseWriter) error {
+	return s.answer(w)
+}
 
 // VisitGetPromotionEventsResponse implements server.GetPromotionEventsResponseObject.
 func (s EventStream) VisitGetPromotionEventsResponse(w http.ResponseWriter) error { return s.answer(w) }

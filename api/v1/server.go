@@ -40,8 +40,9 @@ type Route struct {
 	Handle func(*gin.Context) error
 }
 
-// Routes gives every operation of the document that is not routed by hand.
-func Routes(s *Server) ([]Route, error) {
+// Routes gives every operation of the document that is not routed by hand. keys
+// remembers those that carry an Idempotency-Key.
+func Routes(s server.StrictServerInterface, keys Once) ([]Route, error) {
 	check, err := newChecker()
 	if err != nil {
 		return nil, err
@@ -61,6 +62,9 @@ func Routes(s *Server) ([]Route, error) {
 			return nil, fmt.Errorf("%s %s is not in openapi/slipway.yaml: run make generate", r.Method, r.Path)
 		}
 		handle := r.Handle
+		if op.once {
+			handle = once(keys, handle)
+		}
 		found.routes[i].Handle = func(c *gin.Context) error {
 			if err := check.request(c, op); err != nil {
 				return err

@@ -18,9 +18,9 @@ import (
 )
 
 // engineOf routes operations as package api does.
-func engineOf(t *testing.T, s *Server) http.Handler {
+func engineOf(t *testing.T, s server.StrictServerInterface, keys Once) http.Handler {
 	t.Helper()
-	routes, err := Routes(s)
+	routes, err := Routes(s, keys)
 	require.NoError(t, err)
 	engine := gin.New()
 	engine.ContextWithFallback = true
@@ -51,7 +51,7 @@ func (e *echo) AuditRecords(_ context.Context, f models.AuditFilter) ([]models.A
 func TestListAuditPages(t *testing.T) {
 	t.Parallel()
 	seen := &echo{}
-	h := engineOf(t, &Server{Audit: Audit{Records: seen}})
+	h := engineOf(t, &Server{Audit: Audit{Records: seen}}, nil)
 
 	status, body := ask(t, h, http.MethodGet, "/api/v1/audit?model=50%25+%C3%A9%2Fx&max_results=1", "")
 	require.Equal(t, http.StatusOK, status, body)
@@ -67,7 +67,7 @@ func TestListAuditPages(t *testing.T) {
 
 func TestRequestsAreHeldAgainstTheDocument(t *testing.T) {
 	t.Parallel()
-	h := engineOf(t, &Server{Audit: Audit{Records: &echo{}}})
+	h := engineOf(t, &Server{Audit: Audit{Records: &echo{}}}, nil)
 	promotions := "/api/v1/models/m/environments/production/promotions"
 	for name, tc := range map[string]struct{ method, target, body, field string }{
 		"an unknown query parameter":      {http.MethodGet, "/api/v1/audit?modle=m", "", "modle"},
@@ -102,7 +102,7 @@ func TestRequestsAreHeldAgainstTheDocument(t *testing.T) {
 
 func TestABodyBeyondTheLimitIsRefused(t *testing.T) {
 	t.Parallel()
-	h := engineOf(t, &Server{})
+	h := engineOf(t, &Server{}, nil)
 	status, body := ask(t, h, http.MethodPost, "/api/v1/models/m/environments/e/promotions", `{"reason":"`+strings.Repeat("x", maxBytes)+`"}`)
 	require.Equal(t, http.StatusRequestEntityTooLarge, status, body)
 }

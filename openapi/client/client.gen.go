@@ -1545,20 +1545,6 @@ type ListDatasetVersionsParams struct {
 	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
 }
 
-// CreateDatasetVersionParams defines parameters for CreateDatasetVersion.
-type CreateDatasetVersionParams struct {
-	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
-	// first one answered; with another request it is refused (400), and while the first one runs 409.
-	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
-}
-
-// CommitDatasetVersionParams defines parameters for CommitDatasetVersion.
-type CommitDatasetVersionParams struct {
-	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
-	// first one answered; with another request it is refused (400), and while the first one runs 409.
-	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
-}
-
 // ListDatasetFilesParams defines parameters for ListDatasetFiles.
 type ListDatasetFilesParams struct {
 	// MaxResults The largest number of items in the page.
@@ -1873,7 +1859,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/datasets/{name}/versions (the `CreateDatasetVersion` operationId).
-	CreateDatasetVersionWithBody(ctx context.Context, name DatasetParam, params *CreateDatasetVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateDatasetVersionWithBody(ctx context.Context, name DatasetParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateDatasetVersion Begin, or resume, a push
 	//
@@ -1884,7 +1870,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/datasets/{name}/versions (the `CreateDatasetVersion` operationId).
-	CreateDatasetVersion(ctx context.Context, name DatasetParam, params *CreateDatasetVersionParams, body CreateDatasetVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateDatasetVersion(ctx context.Context, name DatasetParam, body CreateDatasetVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDatasetVersion A version of a data set
 	//
@@ -1908,7 +1894,7 @@ type ClientInterface interface {
 	// on a committed version, it answers that version.
 	//
 	// Corresponds with POST /api/v1/datasets/{name}/versions/{version}/commit (the `CommitDatasetVersion` operationId).
-	CommitDatasetVersion(ctx context.Context, name DatasetParam, version DatasetVersionParam, params *CommitDatasetVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CommitDatasetVersion(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDatasetFiles The manifest of a version, by path
 	//
@@ -2317,8 +2303,8 @@ func (c *Client) ListDatasetVersions(ctx context.Context, name DatasetParam, par
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/datasets/{name}/versions (the `CreateDatasetVersion` operationId).
-func (c *Client) CreateDatasetVersionWithBody(ctx context.Context, name DatasetParam, params *CreateDatasetVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateDatasetVersionRequestWithBody(c.Server, name, params, contentType, body)
+func (c *Client) CreateDatasetVersionWithBody(ctx context.Context, name DatasetParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDatasetVersionRequestWithBody(c.Server, name, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2338,8 +2324,8 @@ func (c *Client) CreateDatasetVersionWithBody(ctx context.Context, name DatasetP
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/datasets/{name}/versions (the `CreateDatasetVersion` operationId).
-func (c *Client) CreateDatasetVersion(ctx context.Context, name DatasetParam, params *CreateDatasetVersionParams, body CreateDatasetVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateDatasetVersionRequest(c.Server, name, params, body)
+func (c *Client) CreateDatasetVersion(ctx context.Context, name DatasetParam, body CreateDatasetVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDatasetVersionRequest(c.Server, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2392,8 +2378,8 @@ func (c *Client) PutDatasetBlobWithBody(ctx context.Context, name DatasetParam, 
 // on a committed version, it answers that version.
 //
 // Corresponds with POST /api/v1/datasets/{name}/versions/{version}/commit (the `CommitDatasetVersion` operationId).
-func (c *Client) CommitDatasetVersion(ctx context.Context, name DatasetParam, version DatasetVersionParam, params *CommitDatasetVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCommitDatasetVersionRequest(c.Server, name, version, params)
+func (c *Client) CommitDatasetVersion(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCommitDatasetVersionRequest(c.Server, name, version)
 	if err != nil {
 		return nil, err
 	}
@@ -3420,18 +3406,18 @@ func NewListDatasetVersionsRequest(server string, name DatasetParam, params *Lis
 }
 
 // NewCreateDatasetVersionRequest calls the generic CreateDatasetVersion builder with application/json body
-func NewCreateDatasetVersionRequest(server string, name DatasetParam, params *CreateDatasetVersionParams, body CreateDatasetVersionJSONRequestBody) (*http.Request, error) {
+func NewCreateDatasetVersionRequest(server string, name DatasetParam, body CreateDatasetVersionJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateDatasetVersionRequestWithBody(server, name, params, "application/json", bodyReader)
+	return NewCreateDatasetVersionRequestWithBody(server, name, "application/json", bodyReader)
 }
 
 // NewCreateDatasetVersionRequestWithBody constructs an http.Request for the CreateDatasetVersion method, with any body, and a specified content type
-func NewCreateDatasetVersionRequestWithBody(server string, name DatasetParam, params *CreateDatasetVersionParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateDatasetVersionRequestWithBody(server string, name DatasetParam, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3462,19 +3448,6 @@ func NewCreateDatasetVersionRequestWithBody(server string, name DatasetParam, pa
 	}
 
 	req.Header.Add("Content-Type", contentType)
-
-	if params != nil {
-
-		var headerParam0 string
-
-		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
-		}
-
-		req.Header.Set("Idempotency-Key", headerParam0)
-
-	}
 
 	return req, nil
 }
@@ -3571,7 +3544,7 @@ func NewPutDatasetBlobRequestWithBody(server string, name DatasetParam, version 
 }
 
 // NewCommitDatasetVersionRequest constructs an http.Request for the CommitDatasetVersion method
-func NewCommitDatasetVersionRequest(server string, name DatasetParam, version DatasetVersionParam, params *CommitDatasetVersionParams) (*http.Request, error) {
+func NewCommitDatasetVersionRequest(server string, name DatasetParam, version DatasetVersionParam) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3606,19 +3579,6 @@ func NewCommitDatasetVersionRequest(server string, name DatasetParam, version Da
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
-	}
-
-	if params != nil {
-
-		var headerParam0 string
-
-		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
-		}
-
-		req.Header.Set("Idempotency-Key", headerParam0)
-
 	}
 
 	return req, nil
@@ -5469,7 +5429,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/datasets/{name}/versions (the `CreateDatasetVersion` operationId).
-	CreateDatasetVersionWithBodyWithResponse(ctx context.Context, name DatasetParam, params *CreateDatasetVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDatasetVersionResponse, error)
+	CreateDatasetVersionWithBodyWithResponse(ctx context.Context, name DatasetParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDatasetVersionResponse, error)
 
 	// CreateDatasetVersionWithResponse Begin, or resume, a push
 	//
@@ -5480,7 +5440,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/datasets/{name}/versions (the `CreateDatasetVersion` operationId).
-	CreateDatasetVersionWithResponse(ctx context.Context, name DatasetParam, params *CreateDatasetVersionParams, body CreateDatasetVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDatasetVersionResponse, error)
+	CreateDatasetVersionWithResponse(ctx context.Context, name DatasetParam, body CreateDatasetVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDatasetVersionResponse, error)
 
 	// GetDatasetVersionWithResponse A version of a data set
 	//
@@ -5508,7 +5468,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/datasets/{name}/versions/{version}/commit (the `CommitDatasetVersion` operationId).
-	CommitDatasetVersionWithResponse(ctx context.Context, name DatasetParam, version DatasetVersionParam, params *CommitDatasetVersionParams, reqEditors ...RequestEditorFn) (*CommitDatasetVersionResponse, error)
+	CommitDatasetVersionWithResponse(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*CommitDatasetVersionResponse, error)
 
 	// ListDatasetFilesWithResponse The manifest of a version, by path
 	//
@@ -7625,8 +7585,8 @@ func (c *ClientWithResponses) ListDatasetVersionsWithResponse(ctx context.Contex
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/datasets/{name}/versions (the `CreateDatasetVersion` operationId).
-func (c *ClientWithResponses) CreateDatasetVersionWithBodyWithResponse(ctx context.Context, name DatasetParam, params *CreateDatasetVersionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDatasetVersionResponse, error) {
-	rsp, err := c.CreateDatasetVersionWithBody(ctx, name, params, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateDatasetVersionWithBodyWithResponse(ctx context.Context, name DatasetParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDatasetVersionResponse, error) {
+	rsp, err := c.CreateDatasetVersionWithBody(ctx, name, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7642,8 +7602,8 @@ func (c *ClientWithResponses) CreateDatasetVersionWithBodyWithResponse(ctx conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/datasets/{name}/versions (the `CreateDatasetVersion` operationId).
-func (c *ClientWithResponses) CreateDatasetVersionWithResponse(ctx context.Context, name DatasetParam, params *CreateDatasetVersionParams, body CreateDatasetVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDatasetVersionResponse, error) {
-	rsp, err := c.CreateDatasetVersion(ctx, name, params, body, reqEditors...)
+func (c *ClientWithResponses) CreateDatasetVersionWithResponse(ctx context.Context, name DatasetParam, body CreateDatasetVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDatasetVersionResponse, error) {
+	rsp, err := c.CreateDatasetVersion(ctx, name, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7688,8 +7648,8 @@ func (c *ClientWithResponses) PutDatasetBlobWithBodyWithResponse(ctx context.Con
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/datasets/{name}/versions/{version}/commit (the `CommitDatasetVersion` operationId).
-func (c *ClientWithResponses) CommitDatasetVersionWithResponse(ctx context.Context, name DatasetParam, version DatasetVersionParam, params *CommitDatasetVersionParams, reqEditors ...RequestEditorFn) (*CommitDatasetVersionResponse, error) {
-	rsp, err := c.CommitDatasetVersion(ctx, name, version, params, reqEditors...)
+func (c *ClientWithResponses) CommitDatasetVersionWithResponse(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*CommitDatasetVersionResponse, error) {
+	rsp, err := c.CommitDatasetVersion(ctx, name, version, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -1543,20 +1543,6 @@ type ListDatasetVersionsParams struct {
 	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
 }
 
-// CreateDatasetVersionParams defines parameters for CreateDatasetVersion.
-type CreateDatasetVersionParams struct {
-	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
-	// first one answered; with another request it is refused (400), and while the first one runs 409.
-	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
-}
-
-// CommitDatasetVersionParams defines parameters for CommitDatasetVersion.
-type CommitDatasetVersionParams struct {
-	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
-	// first one answered; with another request it is refused (400), and while the first one runs 409.
-	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
-}
-
 // ListDatasetFilesParams defines parameters for ListDatasetFiles.
 type ListDatasetFilesParams struct {
 	// MaxResults The largest number of items in the page.
@@ -1773,7 +1759,7 @@ type ServerInterface interface {
 	ListDatasetVersions(c *gin.Context, name DatasetParam, params ListDatasetVersionsParams)
 	// CreateDatasetVersion Begin, or resume, a push
 	// (POST /api/v1/datasets/{name}/versions)
-	CreateDatasetVersion(c *gin.Context, name DatasetParam, params CreateDatasetVersionParams)
+	CreateDatasetVersion(c *gin.Context, name DatasetParam)
 	// GetDatasetVersion A version of a data set
 	// (GET /api/v1/datasets/{name}/versions/{version})
 	GetDatasetVersion(c *gin.Context, name DatasetParam, version DatasetVersionParam)
@@ -1782,7 +1768,7 @@ type ServerInterface interface {
 	PutDatasetBlob(c *gin.Context, name DatasetParam, version DatasetVersionParam, digest Digest)
 	// CommitDatasetVersion Check and freeze a version
 	// (POST /api/v1/datasets/{name}/versions/{version}/commit)
-	CommitDatasetVersion(c *gin.Context, name DatasetParam, version DatasetVersionParam, params CommitDatasetVersionParams)
+	CommitDatasetVersion(c *gin.Context, name DatasetParam, version DatasetVersionParam)
 	// ListDatasetFiles The manifest of a version, by path
 	// (GET /api/v1/datasets/{name}/versions/{version}/files)
 	ListDatasetFiles(c *gin.Context, name DatasetParam, version DatasetVersionParam, params ListDatasetFilesParams)
@@ -2111,30 +2097,6 @@ func (siw *ServerInterfaceWrapper) CreateDatasetVersion(c *gin.Context) {
 		return
 	}
 
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateDatasetVersionParams
-
-	headers := c.Request.Header
-
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKeyParam
-		n := len(valueList)
-		if n != 1 {
-			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
-			return
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
-			return
-		}
-
-		params.IdempotencyKey = IdempotencyKey
-
-	}
-
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2142,7 +2104,7 @@ func (siw *ServerInterfaceWrapper) CreateDatasetVersion(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.CreateDatasetVersion(c, name, params)
+	siw.Handler.CreateDatasetVersion(c, name)
 }
 
 // GetDatasetVersion operation middleware
@@ -2246,30 +2208,6 @@ func (siw *ServerInterfaceWrapper) CommitDatasetVersion(c *gin.Context) {
 		return
 	}
 
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CommitDatasetVersionParams
-
-	headers := c.Request.Header
-
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKeyParam
-		n := len(valueList)
-		if n != 1 {
-			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
-			return
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
-			return
-		}
-
-		params.IdempotencyKey = IdempotencyKey
-
-	}
-
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2277,7 +2215,7 @@ func (siw *ServerInterfaceWrapper) CommitDatasetVersion(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.CommitDatasetVersion(c, name, version, params)
+	siw.Handler.CommitDatasetVersion(c, name, version)
 }
 
 // ListDatasetFiles operation middleware
@@ -3807,9 +3745,8 @@ func (response ListDatasetVersions200JSONResponse) VisitListDatasetVersionsRespo
 }
 
 type CreateDatasetVersionRequestObject struct {
-	Name   DatasetParam `json:"name"`
-	Params CreateDatasetVersionParams
-	Body   *CreateDatasetVersionJSONRequestBody
+	Name DatasetParam `json:"name"`
+	Body *CreateDatasetVersionJSONRequestBody
 }
 
 type CreateDatasetVersionResponseObject interface {
@@ -3875,7 +3812,6 @@ func (response PutDatasetBlob204Response) VisitPutDatasetBlobResponse(w http.Res
 type CommitDatasetVersionRequestObject struct {
 	Name    DatasetParam        `json:"name"`
 	Version DatasetVersionParam `json:"version"`
-	Params  CommitDatasetVersionParams
 }
 
 type CommitDatasetVersionResponseObject interface {
@@ -5067,11 +5003,10 @@ func (sh *strictHandler) ListDatasetVersions(ctx *gin.Context, name DatasetParam
 }
 
 // CreateDatasetVersion operation middleware
-func (sh *strictHandler) CreateDatasetVersion(ctx *gin.Context, name DatasetParam, params CreateDatasetVersionParams) {
+func (sh *strictHandler) CreateDatasetVersion(ctx *gin.Context, name DatasetParam) {
 	var request CreateDatasetVersionRequestObject
 
 	request.Name = name
-	request.Params = params
 
 	var body CreateDatasetVersionJSONRequestBody
 	var err error
@@ -5169,12 +5104,11 @@ func (sh *strictHandler) PutDatasetBlob(ctx *gin.Context, name DatasetParam, ver
 }
 
 // CommitDatasetVersion operation middleware
-func (sh *strictHandler) CommitDatasetVersion(ctx *gin.Context, name DatasetParam, version DatasetVersionParam, params CommitDatasetVersionParams) {
+func (sh *strictHandler) CommitDatasetVersion(ctx *gin.Context, name DatasetParam, version DatasetVersionParam) {
 	var request CommitDatasetVersionRequestObject
 
 	request.Name = name
 	request.Version = version
-	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.CommitDatasetVersion(ctx, request.(CommitDatasetVersionRequestObject))

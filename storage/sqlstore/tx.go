@@ -28,6 +28,7 @@ func (db *DB) newTx(ctx context.Context, g *gorm.DB) *tx {
 
 // InTx implements storage.DB.
 func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) error {
+	fn = claimed(ctx, fn)
 	if db.writer != nil {
 		return db.writer.do(ctx, fn)
 	}

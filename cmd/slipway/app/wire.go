@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-ml/slipway/api"
 	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/services/audit"
+	"github.com/slipway-ml/slipway/services/idempotency"
 	"github.com/slipway-ml/slipway/services/job"
 )
 
@@ -30,6 +31,6 @@ func (a *App) wire() (services, error) {
 		About: v1.About{Version: Version, MLflowVersion: api.MLflowVersion, StartedAt: time.Now()},
 		Audit: v1.Audit{Records: audit.Service{DB: a.db}},
 	}
-	s.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: own}
+	s.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: own, Keys: idempotency.Service{DB: a.db}}
 	return s, nil
 }
