@@ -8,9 +8,11 @@ import (
 	"syscall"
 
 	"github.com/slipway-ml/slipway/cmd/slipway/cli"
+	"github.com/slipway-ml/slipway/deploy/process"
 )
 
 func main() {
+	process.Supervise()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

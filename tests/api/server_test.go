@@ -44,3 +44,14 @@ func TestServerRestartsOnItsData(t *testing.T) {
 	w := world.StartIn(t, dir)
 	require.Equal(t, http.StatusOK, w.Do(http.MethodGet, "/health", nil).Status)
 }
+
+func TestServerProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := world.StartProcess(t, dir)
+	require.Equal(t, http.StatusOK, p.Do(http.MethodGet, "/health", nil).Status)
+	p.Kill()
+	p = world.StartProcess(t, dir)
+	require.Equal(t, http.StatusOK, p.Do(http.MethodGet, "/health", nil).Status)
+	p.Term()
+}
