@@ -1,5 +1,23 @@
 package models
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Artifact is what the database knows of a file that came through us: the
+// digest of its bytes as they were received.
+type Artifact struct {
+	Key      string // the artifact store's key
+	Size     int64
+	SHA256   string    // hex
+	Modified time.Time // as the store tells it: another time is another content
+}
+
 // ManifestEntry is one file of a model version: its path inside the version,
 // and where its bytes are.
 type ManifestEntry struct {
@@ -12,5 +30,36 @@ type ManifestEntry struct {
 // Manifest lists the files of a frozen model version, in the order of paths.
 type Manifest struct {
 	Entries []ManifestEntry
-	Digest  string // hex SHA-256 over the entries' paths and digests
+	Digest  string // hex SHA-256 over the entries' paths, sizes and digests; "" while one is not hashed
+}
+
+// NewManifest orders the entries and computes their digest.
+func NewManifest(entries []ManifestEntry) Manifest {
+	slices.SortFunc(entries, func(a, b ManifestEntry) int { return strings.Compare(a.Path, b.Path) })
+	hash := sha256.New()
+	for _, e := range entries {
+		if e.SHA256 == "" {
+			return Manifest{Entries: entries}
+		}
+		_, _ = fmt.Fprintf(hash, "%s %d %s\x00", e.SHA256, e.Size, e.Path)
+	}
+	return Manifest{Entries: entries, Digest: hex.EncodeToString(hash.Sum(nil))}
+}
+
+// Size is the number of bytes of all files.
+func (m Manifest) Size() int64 {
+	var n int64
+	for _, e := range m.Entries {
+		n += e.Size
+	}
+	return n
+}
+
+// Find gives the entry of a path.
+func (m Manifest) Find(path string) (ManifestEntry, bool) {
+	i, ok := slices.BinarySearchFunc(m.Entries, path, func(e ManifestEntry, path string) int { return strings.Compare(e.Path, path) })
+	if !ok {
+		return ManifestEntry{}, false
+	}
+	return m.Entries[i], true
 }

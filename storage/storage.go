@@ -47,4 +47,10 @@ type Tx interface {
 
 	// Idempotency remembers requests that are to be done once.
 	Idempotency() IdempotencyStore
+
+	// The registry's nouns.
+	RegisteredModels() RegisteredModelStore
+	Versions() VersionStore
+	Manifests() ManifestStore
+	Artifacts() ArtifactStore
 }

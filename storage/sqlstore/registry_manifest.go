@@ -1,0 +1,113 @@
+package sqlstore
+
+import (
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+type artifactRow struct {
+	Key        string `gorm:"primaryKey"`
+	Size       int64
+	SHA256     string `gorm:"column:sha256"`
+	ModifiedUS int64  `gorm:"column:modified_us"`
+}
+
+func (artifactRow) TableName() string { return "artifact" }
+
+type manifestRow struct {
+	VersionID int64  `gorm:"primaryKey;autoIncrement:false"`
+	Path      string `gorm:"primaryKey"`
+	Size      int64
+	SHA256    string `gorm:"column:sha256"`
+	Key       string
+}
+
+func (manifestRow) TableName() string { return "manifest_entry" }
+
+func (r manifestRow) entry() models.ManifestEntry {
+	return models.ManifestEntry{Path: r.Path, Size: r.Size, SHA256: r.SHA256, Key: r.Key}
+}
+
+// under is the condition for the keys at or under a path, a range of the
+// index: '0' is the sign after '/'.
+const under = "(key = ? OR (key > ? AND key < ?))"
+
+func underArgs(path string) []any { return []any{path, path + "/", path + "0"} }
+
+type artifactStore struct{ *tx }
+
+// Artifacts implements storage.Tx.
+func (t *tx) Artifacts() storage.ArtifactStore { return artifactStore{t} }
+
+func (s artifactStore) Put(a models.Artifact) error {
+	return s.db.Exec(`INSERT INTO artifact (key, size, sha256, modified_us) VALUES (?, ?, ?, ?)
+		ON CONFLICT (key) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256, modified_us = excluded.modified_us`,
+		a.Key, a.Size, a.SHA256, a.Modified.UnixMicro()).Error
+}
+
+func (s artifactStore) Under(path string) ([]models.Artifact, error) {
+	var rows []artifactRow
+	if err := s.db.Where(under, underArgs(path)...).Order("key").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	list := make([]models.Artifact, len(rows))
+	for i, r := range rows {
+		list[i] = models.Artifact{Key: r.Key, Size: r.Size, SHA256: r.SHA256, Modified: fromMicros(r.ModifiedUS)}
+	}
+	return list, nil
+}
+
+func (s artifactStore) Forget(path string) error {
+	return s.db.Exec("DELETE FROM artifact WHERE "+under, underArgs(path)...).Error
+}
+
+type manifestStore struct{ *tx }
+
+// Manifests implements storage.Tx.
+func (t *tx) Manifests() storage.ManifestStore { return manifestStore{t} }
+
+func (s manifestStore) Put(versionID int64, entries []models.ManifestEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	rows := make([]manifestRow, len(entries))
+	for i, e := range entries {
+		rows[i] = manifestRow{VersionID: versionID, Path: e.Path, Size: e.Size, SHA256: e.SHA256, Key: e.Key}
+	}
+	return s.db.CreateInBatches(rows, 500).Error
+}
+
+func (s manifestStore) Get(versionID int64) ([]models.ManifestEntry, error) {
+	return s.entries("version_id = ?", versionID)
+}
+
+func (s manifestStore) entries(where string, args ...any) ([]models.ManifestEntry, error) {
+	var rows []manifestRow
+	if err := s.db.Where(where, args...).Order("path").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	list := make([]models.ManifestEntry, len(rows))
+	for i, r := range rows {
+		list[i] = r.entry()
+	}
+	return list, nil
+}
+
+func (s manifestStore) Seal(versionID int64, e models.ManifestEntry) error {
+	return s.db.Exec("UPDATE manifest_entry SET size = ?, sha256 = ?, key = ? WHERE version_id = ? AND path = ? AND sha256 = ''",
+		e.Size, e.SHA256, e.Key, versionID, e.Path).Error
+}
+
+func (s manifestStore) Cited(path string) ([]models.ManifestEntry, error) {
+	var rows []manifestRow
+	err := s.db.Raw("SELECT DISTINCT key, sha256, size FROM manifest_entry WHERE "+under+" ORDER BY key", underArgs(path)...).Scan(&rows).Error
+	list := make([]models.ManifestEntry, len(rows))
+	for i, r := range rows {
+		list[i] = r.entry()
+	}
+	return list, err
+}
+
+func (s manifestStore) Move(key, sha256, to string) error {
+	return s.db.Exec("UPDATE manifest_entry SET key = ? WHERE key = ? AND sha256 = ?", to, key, sha256).Error
+}

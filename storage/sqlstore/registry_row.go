@@ -1,0 +1,161 @@
+package sqlstore
+
+import (
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/slipway-ml/slipway/models"
+)
+
+type registeredModelRow struct {
+	ID          int64 `gorm:"primaryKey"`
+	Name        *string
+	Was         string
+	Description string
+	CreatedUS   int64 `gorm:"column:created_us"`
+	UpdatedUS   int64 `gorm:"column:updated_us"`
+	LastNumber  int64
+}
+
+func (registeredModelRow) TableName() string { return "registered_model" }
+
+type modelVersionRow struct {
+	ID            int64 `gorm:"primaryKey"`
+	ModelID       int64
+	Number        int64
+	CreatedUS     int64 `gorm:"column:created_us"`
+	UpdatedUS     int64 `gorm:"column:updated_us"`
+	Stage         string
+	Description   string
+	Source        string
+	DownloadURI   string `gorm:"column:download_uri"`
+	RunID         string
+	RunLink       string
+	LoggedModelID string
+	Files         string
+	Digest        string
+	Deleted       int64
+	Model         string `gorm:"->;-:migration"` // joined
+}
+
+func (modelVersionRow) TableName() string { return "model_version" }
+
+type tagRow struct {
+	Owner int64
+	Key   string
+	Value string
+}
+
+type aliasRow struct {
+	ModelID int64
+	Alias   string
+	Number  int64
+}
+
+// inChunks calls fn with parts of ids that fit in one statement.
+func inChunks(ids []int64, fn func([]int64) error) error {
+	for part := range slices.Chunk(ids, 1000) {
+		if err := fn(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tagsOf reads the tags of several owners from a table.
+func tagsOf(db *gorm.DB, table, owner string, ids []int64) (map[int64]map[string]string, error) {
+	tags := map[int64]map[string]string{}
+	err := inChunks(ids, func(part []int64) error {
+		var rows []tagRow
+		err := db.Raw("SELECT "+owner+" AS owner, key, value FROM "+table+" WHERE "+owner+" IN ?", part).Scan(&rows).Error
+		for _, r := range rows {
+			if tags[r.Owner] == nil {
+				tags[r.Owner] = map[string]string{}
+			}
+			tags[r.Owner][r.Key] = r.Value
+		}
+		return err
+	})
+	return tags, err
+}
+
+// aliasesOf reads the aliases of several models.
+func aliasesOf(db *gorm.DB, modelIDs []int64) ([]aliasRow, error) {
+	var aliases []aliasRow
+	err := inChunks(modelIDs, func(part []int64) error {
+		var rows []aliasRow
+		err := db.Raw("SELECT model_id, alias, number FROM registered_model_alias WHERE model_id IN ? ORDER BY model_id, alias", part).Scan(&rows).Error
+		aliases = append(aliases, rows...)
+		return err
+	})
+	return aliases, err
+}
+
+// registeredModels makes models of rows, with their tags and aliases.
+func (t *tx) registeredModels(rows []registeredModelRow) ([]models.RegisteredModel, error) {
+	ids := make([]int64, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	tags, err := tagsOf(t.db, "registered_model_tag", "model_id", ids)
+	if err != nil {
+		return nil, err
+	}
+	aliases, err := aliasesOf(t.db, ids)
+	if err != nil {
+		return nil, err
+	}
+	of := map[int64]map[string]int64{}
+	for _, a := range aliases {
+		if of[a.ModelID] == nil {
+			of[a.ModelID] = map[string]int64{}
+		}
+		of[a.ModelID][a.Alias] = a.Number
+	}
+	list := make([]models.RegisteredModel, len(rows))
+	for i, r := range rows {
+		list[i] = models.RegisteredModel{
+			ID: r.ID, Name: *r.Name, Description: r.Description, Created: fromMicros(r.CreatedUS), Updated: fromMicros(r.UpdatedUS),
+			Tags: tags[r.ID], Aliases: of[r.ID],
+		}
+	}
+	return list, nil
+}
+
+// versions makes versions of rows, with their tags and aliases.
+func (t *tx) versions(rows []modelVersionRow) ([]models.Version, error) {
+	var ids, modelIDs []int64
+	for _, r := range rows {
+		ids = append(ids, r.ID)
+		modelIDs = append(modelIDs, r.ModelID)
+	}
+	tags, err := tagsOf(t.db, "model_version_tag", "version_id", ids)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(modelIDs)
+	aliases, err := aliasesOf(t.db, slices.Compact(modelIDs))
+	if err != nil {
+		return nil, err
+	}
+	type ref struct{ modelID, number int64 }
+	of := map[ref][]string{}
+	for _, a := range aliases {
+		of[ref{a.ModelID, a.Number}] = append(of[ref{a.ModelID, a.Number}], a.Alias)
+	}
+	list := make([]models.Version, len(rows))
+	for i, r := range rows {
+		list[i] = models.Version{
+			ID: r.ID, ModelID: r.ModelID, Model: r.Model, Number: r.Number,
+			Created: fromMicros(r.CreatedUS), Updated: fromMicros(r.UpdatedUS), Stage: models.Stage(r.Stage),
+			Description: r.Description, Source: r.Source, DownloadURI: r.DownloadURI, RunID: r.RunID, RunLink: r.RunLink,
+			LoggedModelID: r.LoggedModelID, Files: models.FilesState(r.Files), Digest: r.Digest,
+			Tags: tags[r.ID], Aliases: of[ref{r.ModelID, r.Number}],
+		}
+	}
+	return list, nil
+}
+
+func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }

@@ -1,0 +1,161 @@
+package sqlstore
+
+import (
+	"gorm.io/gorm"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+type versionStore struct{ *tx }
+
+// Versions implements storage.Tx.
+func (t *tx) Versions() storage.VersionStore { return versionStore{t} }
+
+// tombstone keeps a deleted version's number and nothing of what it said.
+const tombstone = `UPDATE model_version SET deleted = 1, stage = 'None', description = '', source = '', download_uri = '',
+	run_id = '', run_link = '', logged_model_id = ''`
+
+func noVersion(model string, number int64) error {
+	return models.Errorf(models.KindNotFound, "Model Version (name=%s, version=%d) not found", model, number)
+}
+
+func (t *tx) liveVersions() *gorm.DB {
+	return t.db.Table("model_version AS v").Select("v.*, m.name AS model").
+		Joins("JOIN registered_model AS m ON m.id = v.model_id").Where("v.deleted = 0")
+}
+
+func (s versionStore) list(q *gorm.DB) ([]models.Version, error) {
+	var rows []modelVersionRow
+	if err := q.Scan(&rows).Error; err != nil {
+		return nil, err
+	}
+	return s.versions(rows)
+}
+
+func (s versionStore) one(q *gorm.DB, none error) (models.Version, error) {
+	list, err := s.list(q.Limit(1))
+	switch {
+	case err != nil:
+		return models.Version{}, err
+	case len(list) == 0:
+		return models.Version{}, none
+	}
+	return list[0], nil
+}
+
+func (s versionStore) Create(v models.Version) (models.Version, error) {
+	now, err := s.Now()
+	if err != nil {
+		return v, err
+	}
+	// The model's row is the counter: two who register at once queue here.
+	res := s.db.Raw(`UPDATE registered_model SET last_number = last_number + 1, updated_us = ?
+		WHERE id = ? AND name IS NOT NULL RETURNING last_number`, now.UnixMicro(), v.ModelID).Scan(&v.Number)
+	if res.Error != nil {
+		return v, res.Error
+	}
+	if res.RowsAffected == 0 {
+		return v, noModel(v.Model)
+	}
+	v.Created, v.Updated = now, now
+	if v.Stage == "" {
+		v.Stage = models.StageNone
+	}
+	row := modelVersionRow{
+		ModelID: v.ModelID, Number: v.Number, CreatedUS: now.UnixMicro(), UpdatedUS: now.UnixMicro(), Stage: string(v.Stage),
+		Description: v.Description, Source: v.Source, DownloadURI: v.DownloadURI, RunID: v.RunID, RunLink: v.RunLink,
+		LoggedModelID: v.LoggedModelID, Files: string(v.Files), Digest: v.Digest,
+	}
+	if err := s.db.Create(&row).Error; err != nil {
+		return v, err
+	}
+	v.ID = row.ID
+	for key, value := range v.Tags {
+		if err := s.SetTag(v.ID, key, value); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+func (s versionStore) Get(id int64) (models.Version, error) {
+	return s.one(s.liveVersions().Where("v.id = ?", id), models.Errorf(models.KindNotFound, "Model Version (id=%d) not found", id))
+}
+
+func (s versionStore) ByNumber(model string, number int64) (models.Version, error) {
+	return s.one(s.liveVersions().Where("m.name = ? AND v.number = ?", model, number), noVersion(model, number))
+}
+
+func (s versionStore) Latest(modelID int64, stages ...models.Stage) ([]models.Version, error) {
+	if len(stages) == 0 {
+		stages = models.Stages()
+	}
+	return s.list(s.liveVersions().Where(`v.model_id = ? AND v.stage IN ? AND v.number = (SELECT max(o.number) FROM model_version AS o
+		WHERE o.model_id = v.model_id AND o.stage = v.stage AND o.deleted = 0)`, modelID, stages).Order("v.number"))
+}
+
+func (s versionStore) Newest(modelID int64) (models.Version, error) {
+	return s.one(s.liveVersions().Where("v.model_id = ?", modelID).Order("v.number DESC"),
+		models.Errorf(models.KindNotFound, "the registered model has no versions"))
+}
+
+func (s versionStore) Update(id int64, u models.VersionUpdate) error {
+	set := map[string]any{}
+	if u.Description != nil {
+		set["description"] = *u.Description
+	}
+	if u.Stage != nil {
+		set["stage"] = string(*u.Stage)
+	}
+	return s.touch("id = ?", []any{id}, set)
+}
+
+func (s versionStore) Restage(modelID int64, from, to models.Stage, except int64) error {
+	return s.touch("model_id = ? AND stage = ? AND number <> ?", []any{modelID, from, except}, map[string]any{"stage": string(to)})
+}
+
+// touch changes living versions and dates them and their model.
+func (s versionStore) touch(where string, args []any, set map[string]any) error {
+	now, err := s.Now()
+	if err != nil {
+		return err
+	}
+	set["updated_us"] = now.UnixMicro()
+	living := s.db.Model(&modelVersionRow{}).Where("deleted = 0").Where(where, args...)
+	if err := s.db.Table("registered_model").Where("id IN (?)", living.Session(&gorm.Session{}).Select("model_id")).
+		Update("updated_us", now.UnixMicro()).Error; err != nil {
+		return err
+	}
+	return living.Updates(set).Error
+}
+
+func (s versionStore) Delete(id int64) error {
+	if err := s.touch("id = ?", []any{id}, map[string]any{}); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		"DELETE FROM registered_model_alias WHERE (model_id, number) IN (SELECT model_id, number FROM model_version WHERE id = ?)",
+		"DELETE FROM model_version_tag WHERE version_id = ?",
+		"DELETE FROM manifest_entry WHERE version_id = ?",
+		tombstone + " WHERE id = ?",
+	} {
+		if err := s.db.Exec(statement, id).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s versionStore) SetTag(id int64, key, value string) error {
+	return s.db.Exec(`INSERT INTO model_version_tag (version_id, key, value) VALUES (?, ?, ?)
+		ON CONFLICT (version_id, key) DO UPDATE SET value = excluded.value`, id, key, value).Error
+}
+
+func (s versionStore) DeleteTag(id int64, key string) error {
+	return s.db.Exec("DELETE FROM model_version_tag WHERE version_id = ? AND key = ?", id, key).Error
+}
+
+func (s versionStore) SetFiles(id int64, state models.FilesState, digest string) error {
+	return s.db.Exec("UPDATE model_version SET files = ?, digest = ? WHERE id = ?", string(state), digest, id).Error
+}
