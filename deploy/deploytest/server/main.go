@@ -24,7 +24,14 @@ func main() {
 	port := flag.Int("port", 8080, "")
 	addressFile := flag.String("address-file", "", "")
 	threads := flag.Int("threads", 0, "")
+	probe := flag.String("probe", "", "")
 	flag.Parse()
+	if *probe != "" {
+		if res, err := http.Get(*probe); err != nil || res.StatusCode != http.StatusOK { //nolint:noctx,bodyclose // it ends
+			os.Exit(1)
+		}
+		return
+	}
 	if said, err := os.ReadFile(filepath.Join(*model, "broken")); err == nil {
 		fmt.Fprintf(os.Stderr, `{"error_code":"MODEL_LOAD_FAILED","message":%q}`+"\n", strings.TrimSpace(string(said)))
 		os.Exit(3)
