@@ -3,8 +3,10 @@ package process
 import (
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/deploy/oci"
@@ -20,7 +23,10 @@ import (
 )
 
 // imagesDir holds the unpacked images beside the instances' folders.
-const imagesDir = "images"
+const (
+	imagesDir  = "images"
+	imagesLock = ".lock"
+)
 
 // image unpacks a spec's image once and gives its root folder and its config.
 func (t *Target) image(ctx context.Context, spec deploy.InstanceSpec) (string, v1.Config, error) {
@@ -50,16 +56,38 @@ func (t *Target) image(ctx context.Context, spec deploy.InstanceSpec) (string, v
 	if err := oci.Unpack(ctx, img, filepath.Join(fresh, "rootfs")); err != nil {
 		return "", v1.Config{}, fmt.Errorf("unpack image %s: %w", spec.ImageDigest, err)
 	}
-	return rootfs, config.Config, os.Rename(fresh, dir)
+	err = os.Rename(fresh, dir)
+	if errors.Is(err, fs.ErrExist) { // another life of the server was quicker
+		err = nil
+	}
+	return rootfs, config.Config, err
+}
+
+// lockImages holds the images, shared while an instance is being made of one,
+// until the file is closed.
+func (t *Target) lockImages(how int) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(t.Dir, imagesDir, imagesLock), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), how); err != nil { //nolint:gosec // a descriptor fits
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // removeUnusedImages removes what no instance is made of, and what an unpack
 // left that was killed. While an instance is being made the next one does it.
 func (t *Target) removeUnusedImages() error {
-	if !t.images.TryLock() {
+	using, err := t.lockImages(unix.LOCK_EX | unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil
 	}
-	defer t.images.Unlock()
+	if err != nil {
+		return err
+	}
+	defer using.Close()
 	records, err := t.records()
 	if err != nil {
 		return err
@@ -73,7 +101,7 @@ func (t *Target) removeUnusedImages() error {
 		return err
 	}
 	for _, e := range images {
-		if !used[e.Name()] {
+		if !used[e.Name()] && e.Name() != imagesLock {
 			if err := os.RemoveAll(filepath.Join(t.Dir, imagesDir, e.Name())); err != nil {
 				return err
 			}

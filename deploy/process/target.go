@@ -32,8 +32,7 @@ type Options struct {
 type Target struct {
 	Options
 	http   *http.Client
-	mu     sync.Mutex   // held while an instance's folder changes
-	images sync.RWMutex // read while an instance is being made of an image
+	mu     sync.Mutex // held while an instance's folder changes
 	unpack sync.Mutex
 }
 
@@ -83,8 +82,11 @@ func (t *Target) Start(ctx context.Context, spec deploy.InstanceSpec) (deploy.In
 	if err != nil {
 		return deploy.Instance{}, err
 	}
-	t.images.RLock()
-	defer t.images.RUnlock()
+	using, err := t.lockImages(unix.LOCK_SH)
+	if err != nil {
+		return deploy.Instance{}, err
+	}
+	defer using.Close()
 	rootfs, image, err := t.image(ctx, spec)
 	if err != nil {
 		return deploy.Instance{}, err

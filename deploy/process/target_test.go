@@ -107,14 +107,16 @@ func TestAnImageIsKeptWhileAnInstanceIsMadeOfIt(t *testing.T) {
 	dir := t.TempDir()
 	target, _ := started(t, dir, nil)
 	unpacked := func() int {
-		found, err := filepath.Glob(filepath.Join(dir, "images", "*"))
+		found, err := filepath.Glob(filepath.Join(dir, "images", "*", "rootfs"))
 		require.NoError(t, err)
 		return len(found)
 	}
 	require.Equal(t, 1, unpacked())
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "images", ".unpacking-1"), 0o750), "as one that was killed leaves it")
+	killed := filepath.Join(dir, "images", ".unpacking-1")
+	require.NoError(t, os.Mkdir(killed, 0o750))
 	require.NoError(t, target.Stop(t.Context(), "another", 0))
 	require.Equal(t, 1, unpacked())
+	require.NoDirExists(t, killed, "what an unpack left that was killed")
 	require.NoError(t, target.Stop(t.Context(), "one", time.Second))
 	require.Zero(t, unpacked())
 }
