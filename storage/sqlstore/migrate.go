@@ -99,8 +99,9 @@ func (db *DB) loadServerID(ctx context.Context) error {
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	insert := "INSERT INTO setting (name, value) VALUES ('server_id', '" + uuid.NewString() + "') ON CONFLICT DO NOTHING"
-	if _, err := pool.ExecContext(ctx, insert); err != nil {
+	insert := db.sql("INSERT INTO setting (name, value) VALUES ('server_id', ?) ON CONFLICT DO NOTHING",
+		"INSERT INTO setting (name, value) VALUES ('server_id', $1) ON CONFLICT DO NOTHING")
+	if _, err := pool.ExecContext(ctx, insert, uuid.NewString()); err != nil {
 		return err
 	}
 	return pool.QueryRowContext(ctx, read).Scan(&db.serverID)

@@ -129,7 +129,7 @@ func (db *DB) openPostgres(uri string, opts Options) error {
 func openPool(dialector gorm.Dialector, connections int) (*gorm.DB, *sql.DB, error) {
 	g, err := gorm.Open(dialector, &gorm.Config{
 		TranslateError: true, PrepareStmt: true, SkipDefaultTransaction: true,
-		Logger: logger.Discard, NowFunc: func() time.Time { return time.Now().UTC() },
+		Logger: logger.Discard,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the database: %w", err)
@@ -154,7 +154,7 @@ func (db *DB) prepare(ctx context.Context) error {
 	}
 	db.inserter = inserter
 	if db.dialect == "sqlite" {
-		db.writer = newWriter(db)
+		db.writer = newWriter(db) //nolint:contextcheck // it outlives the opening
 		if err := db.rescueAll(ctx); err != nil {
 			return err
 		}

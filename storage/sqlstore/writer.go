@@ -125,7 +125,8 @@ func (w *writer) commit(batch []*op) {
 // one runs a closure inside its savepoint; its own error is kept in o. The
 // error it returns ends the whole batch.
 func (w *writer) one(g *gorm.DB, o *op) error {
-	if o.err = o.ctx.Err(); o.err != nil {
+	if o.ctx.Err() != nil {
+		o.err = o.ctx.Err()
 		return nil
 	}
 	if err := g.Exec("SAVEPOINT op").Error; err != nil {

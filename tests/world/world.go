@@ -54,7 +54,7 @@ func StartIn(t testing.TB, dir string, changes ...func(*config.Config)) *World {
 	for _, change := range changes {
 		change(&cfg)
 	}
-	var out io.Writer = io.Discard
+	out := io.Discard
 	if os.Getenv("SLIPWAY_TEST_LOG") != "" {
 		out = os.Stderr
 	}

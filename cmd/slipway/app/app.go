@@ -66,7 +66,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	engine, err := api.New(a.services.handlers, api.Options{AllowedHosts: a.cfg.AllowedHosts, Log: a.log})
+	engine, err := api.New(a.services.handlers, api.Options{AllowedHosts: a.cfg.AllowedHosts, Log: a.log}) //nolint:contextcheck // a handler has its request's
 	if err != nil {
 		return err
 	}
