@@ -1,0 +1,81 @@
+// Package docs tests what the documentation shows: its pipelines parse, and its
+// links lead somewhere.
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/tests/testbed"
+)
+
+var (
+	block  = regexp.MustCompile("(?ms)^```yaml\n(model: .*?)^```")
+	link   = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+	target = regexp.MustCompile("`make ([a-z]+)")
+)
+
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	root := testbed.Root(t)
+	found, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	require.NoError(t, err)
+	found = append(found, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md"))
+	texts := map[string]string{}
+	for _, path := range found {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		texts[path] = string(text)
+	}
+	return texts
+}
+
+func TestPipelinesInTheDocumentationParse(t *testing.T) {
+	t.Parallel()
+	grammar, err := pipeline.NewGrammar()
+	require.NoError(t, err)
+	seen := 0
+	for path, text := range pages(t) {
+		for _, found := range block.FindAllStringSubmatch(text, -1) {
+			_, problems := grammar.Parse([]byte(found[1]), pipeline.YAML, nil)
+			require.Empty(t, problems, "%s: %s", path, found[1])
+			seen++
+		}
+	}
+	require.GreaterOrEqual(t, seen, 2)
+
+	demo, err := os.ReadFile(filepath.Join(testbed.Root(t), "examples", "demo", "slipway.yaml"))
+	require.NoError(t, err)
+	_, problems := grammar.Parse(demo, pipeline.YAML, nil)
+	require.Empty(t, problems)
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	for path, text := range pages(t) {
+		for _, found := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(found[1], "://") {
+				continue
+			}
+			_, err := os.Stat(filepath.Join(filepath.Dir(path), found[1]))
+			require.NoError(t, err, "%s links to %s", path, found[1])
+		}
+	}
+}
+
+func TestTargetsInTheDocumentationExist(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join(testbed.Root(t), "Makefile"))
+	require.NoError(t, err)
+	for path, text := range pages(t) {
+		for _, found := range target.FindAllStringSubmatch(text, -1) {
+			require.Contains(t, string(makefile), "\n"+found[1]+":", "%s names make %s", path, found[1])
+		}
+	}
+}
