@@ -79,3 +79,27 @@ func TestTargetsInTheDocumentationExist(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryPackageOfTheMapExists(t *testing.T) {
+	t.Parallel()
+	root := testbed.Root(t)
+	text := pages(t)[filepath.Join(root, "docs", "architecture.md")]
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*) \\|").FindAllStringSubmatch(text, -1) {
+		parent := ""
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			path := strings.Replace(name[1], "…", parent, 1)
+			if !strings.HasPrefix(name[1], "…") {
+				parent = path
+			}
+			require.DirExists(t, filepath.Join(root, path))
+		}
+	}
+}
+
+func TestEveryCheckIsDocumented(t *testing.T) {
+	t.Parallel()
+	text := pages(t)[filepath.Join(testbed.Root(t), "docs", "pipeline.md")]
+	for _, check := range pipeline.Checks() {
+		require.Contains(t, text, "| `"+check+"` |")
+	}
+}
