@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 here = os.path.dirname(os.path.abspath(__file__))
-source = Image.open(f"{here}/../../../tests/data/shapes/val/images/0000.jpg")
-im = source.crop((150, 20, 277, 117))  # 127x97: odd both ways
+shapes = f"{here}/../../../tests/data/shapes/val/images"
+im = Image.open(f"{shapes}/0006.jpg").resize((159, 119), Image.BICUBIC)  # odd both ways
 
 def save(name, picture, **how):
     picture.save(f"{here}/{name}", **how)
@@ -40,7 +40,7 @@ for o, turn in stored.items():
         save("orientation-6.webp", turned, exif=exif, lossless=True)
         save("orientation-6.tiff", turned, exif=exif, compression="tiff_lzw")
 
-size = 160
+size, source = 160, Image.open(f"{shapes}/0000.jpg")
 r = min(size / source.width, size / source.height)
 w, h = round(source.width * r), round(source.height * r)
 box = Image.new("RGB", (size, size), (114,) * 3)

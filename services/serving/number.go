@@ -1,0 +1,167 @@
+package serving
+
+import (
+	"math"
+	"strconv"
+)
+
+// decimal is a JSON number as written: mantissa times ten to the exponent.
+type decimal struct {
+	mantissa uint64
+	exponent int
+	negative bool
+	cut      bool // the mantissa has more digits than fit
+	text     []byte
+}
+
+// number scans a JSON number.
+func (c *cursor) number(field string) (decimal, error) {
+	c.token()
+	d := decimal{}
+	data, i := c.data, c.at
+	if i < len(data) && data[i] == '-' {
+		d.negative = true
+		i++
+	}
+	whole := i
+	i = d.digits(data, i, 0)
+	if i == whole || (data[whole] == '0' && i > whole+1) {
+		return d, invalid("%s: a number expected at %s", fieldName(field), c.what())
+	}
+	if i < len(data) && data[i] == '.' {
+		fraction := i + 1
+		if i = d.digits(data, fraction, -1); i == fraction {
+			return d, invalid("%s: a number expected at %s", fieldName(field), c.what())
+		}
+	}
+	if i < len(data) && data[i]|0x20 == 'e' {
+		i++
+		minus := false
+		if i < len(data) && (data[i] == '+' || data[i] == '-') {
+			minus = data[i] == '-'
+			i++
+		}
+		start, e := i, 0
+		for ; i < len(data) && data[i]-'0' < 10; i++ {
+			e = min(e*10+int(data[i]-'0'), 1<<20)
+		}
+		if i == start {
+			return d, invalid("%s: a number expected at %s", fieldName(field), c.what())
+		}
+		if minus {
+			e = -e
+		}
+		d.exponent += e
+	}
+	d.text = data[c.at:i]
+	c.at = i
+	return d, nil
+}
+
+// digits adds digits to the mantissa; each moves the exponent by shift, and by
+// one more when there is no room for it.
+func (d *decimal) digits(data []byte, i, shift int) int {
+	const room = (math.MaxUint64 - 9) / 10
+	for ; i < len(data) && data[i]-'0' < 10; i++ {
+		if d.mantissa > room {
+			d.cut = true
+			d.exponent += shift + 1
+			continue
+		}
+		d.mantissa = d.mantissa*10 + uint64(data[i]-'0')
+		d.exponent += shift
+	}
+	return i
+}
+
+const exactPowers = 22 // of ten, as float64
+
+var powers = func() (p [exactPowers + 1]float64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = p[i-1] * 10
+	}
+	return p
+}()
+
+// near is the number within one and a half units in the last place, and
+// exactly rounded where the mantissa is below 2^53; ok says whether it could
+// be had so cheaply.
+func (d decimal) near() (f float64, ok bool) {
+	if d.cut || d.exponent < -exactPowers || d.exponent > exactPowers {
+		return 0, false
+	}
+	f = float64(d.mantissa)
+	if d.exponent < 0 {
+		f /= powers[-d.exponent]
+	} else {
+		f *= powers[d.exponent]
+	}
+	if d.negative {
+		f = -f
+	}
+	return f, true
+}
+
+// float64 reads a number, correctly rounded.
+func (c *cursor) float64(field string) (float64, error) {
+	d, err := c.number(field)
+	if err != nil {
+		return 0, err
+	}
+	if f, ok := d.near(); ok && d.mantissa < 1<<53 {
+		return f, nil
+	}
+	f, err := strconv.ParseFloat(string(d.text), 64)
+	if err != nil {
+		return 0, invalid("%s: %s is out of range", fieldName(field), d.text)
+	}
+	return f, nil
+}
+
+// float32 reads a number, correctly rounded. The cheap float64 decides unless
+// it lies next to the middle between two float32.
+func (c *cursor) float32(field string) (float32, error) {
+	d, err := c.number(field)
+	if err != nil {
+		return 0, err
+	}
+	const below, middle = 1<<29 - 1, 1 << 28 // the bits that float32 does not have
+	if f, ok := d.near(); ok {
+		if rest := int64(math.Float64bits(f) & below); rest < middle-4 || rest > middle+4 {
+			return float32(f), nil
+		}
+	}
+	f, err := strconv.ParseFloat(string(d.text), 32)
+	if err != nil {
+		return 0, invalid("%s: %s is out of range for FP32", fieldName(field), d.text)
+	}
+	return float32(f), nil
+}
+
+// integer reads a whole number between low and high, 1.0 and 1e3 included.
+func (c *cursor) integer(field string, low int64, high uint64, typ Type) (negative bool, magnitude uint64, err error) {
+	d, err := c.number(field)
+	if err != nil {
+		return false, 0, err
+	}
+	m, e, fits := d.mantissa, d.exponent, !d.cut
+	for ; e < 0 && m%10 == 0 && m > 0; e++ {
+		m /= 10
+	}
+	for ; e > 0 && m > 0 && fits; e-- {
+		if fits = m <= math.MaxUint64/10; fits {
+			m *= 10
+		}
+	}
+	if d.negative {
+		high = -uint64(low)
+	}
+	switch {
+	case m > 0 && e < 0:
+		return false, 0, invalid("%s: %s is no whole number, the model takes %s", fieldName(field), d.text, typ)
+	case !fits || m > high:
+		return false, 0, invalid("%s: %s is out of range for %s", fieldName(field), d.text, typ)
+	}
+	return d.negative, m, nil
+}
