@@ -1,5 +1,7 @@
 package models
 
+import "time"
+
 // AnalysisVerdict is what the analysis says of a new release next to the
 // stable one.
 type AnalysisVerdict string
@@ -26,10 +28,19 @@ func (s Sample) Rate() float64 {
 	return float64(s.Failures) / float64(s.Requests)
 }
 
+// What decided an analysis.
+const (
+	RuleSequence = "confidence_sequence"
+	RuleBurst    = "burst" // deaths, or failures in a row: no statistics
+)
+
 // Analysis is one look at a metric: what was seen, and what follows from it.
 // It is kept with the decision that it led to.
 type Analysis struct {
 	Metric   string          `json:"metric"` // error_rate
+	Rule     string          `json:"rule"`   // RuleSequence or RuleBurst
+	Step     int             `json:"step"`   // counts from 1
+	At       time.Time       `json:"at"`
 	Verdict  AnalysisVerdict `json:"verdict"`
 	Reason   string          `json:"reason"`   // in a sentence
 	Delta    float64         `json:"delta"`    // the difference that is borne with

@@ -15,15 +15,12 @@ type Environment struct {
 // Quarantine keeps a version that was rolled back out of an environment until
 // a person lifts it.
 type Quarantine struct {
-	ID            int64
 	EnvironmentID int64
 	VersionID     int64
 	Version       int64
+	PromotionID   int64 // that decided it
 	Reason        string
 	Since         time.Time
-	LiftedAt      *time.Time
-	LiftedBy      string
-	LiftReason    string
 }
 
 // EnvironmentStatus is what a person asks of an environment: what takes its
@@ -32,25 +29,26 @@ type EnvironmentStatus struct {
 	Model      string
 	Name       string
 	Spec       EnvironmentSpec
-	Releases   []ReleaseStatus // those with instances, newest first
-	Promotion  *Promotion      // the unfinished one, if any
+	Releases   []ReleaseStatus // those that are up, the stable one first
+	Promotion  *Promotion      // the unfinished one, else the last; nil: none yet
 	Quarantine []Quarantine    // in force
+}
+
+// Stable gives the release that takes the traffic, if there is one.
+func (e EnvironmentStatus) Stable() (ReleaseStatus, bool) {
+	if len(e.Releases) > 0 && e.Releases[0].State == ReleaseLive {
+		return e.Releases[0], true
+	}
+	return ReleaseStatus{}, false
 }
 
 // ReleaseStatus is a release with its share and its instances.
 type ReleaseStatus struct {
 	Release
-	Weight    int
-	Instances []InstanceStatus
-}
-
-// InstanceStatus is one copy of a release as it was last seen.
-type InstanceStatus struct {
-	ID      string
-	State   string
-	Address string
-	Reason  string
-	Deaths  int
+	Weight   int
+	Ready    int    // instances that answer
+	Reason   string // why others do not, in a line
+	Requests Sample // since this server started
 }
 
 // Route is where the requests of an environment go. The gateway holds one for

@@ -27,8 +27,9 @@ func (s PromotionState) Active() bool {
 	switch s {
 	case PromotionBuilding, PromotionDeploying, PromotionShifting, PromotionPaused:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Final tells whether the state can still change.
@@ -36,24 +37,15 @@ func (s PromotionState) Final() bool {
 	return s != PromotionPending && s != PromotionGated && !s.Active()
 }
 
-// PromotionKind tells a way forward from a way back.
-type PromotionKind string
-
-// The kinds of promotion. A rollback brings an earlier release back as it was.
-const (
-	PromotionForward PromotionKind = "promotion"
-	PromotionBack    PromotionKind = "rollback"
-)
-
-// Cause is what asked for a promotion, or paused it.
+// Cause is what asked for a promotion.
 type Cause string
 
-// The causes.
+// The causes. A rollback brings an earlier release back as it was.
 const (
-	CausePerson   Cause = "person" // or a CI job
-	CauseAuto     Cause = "auto"   // promote: auto
-	CauseAlias    Cause = "alias"  // an MLflow client set the environment's alias or stage
-	CauseAnalysis Cause = "analysis"
+	CauseManual   Cause = "manual"
+	CauseAuto     Cause = "auto"  // promote: auto
+	CauseAlias    Cause = "alias" // an MLflow client set the environment's alias or stage
+	CauseRollback Cause = "rollback"
 )
 
 // Promotion is the request to release a model version in an environment, and
@@ -63,28 +55,40 @@ type Promotion struct {
 	EnvironmentID int64
 	Model         string
 	Environment   string
-	Kind          PromotionKind
 	Cause         Cause
 	VersionID     int64
 	Version       int64
 	ReleaseID     int64 // 0 until there is one
 	Release       int64 // its number
+	ImageDigest   string
 	StableID      int64 // the release it started from; 0 for a first one
+	Stable        int64 // its number
 	State         PromotionState
-	Step          int             // index in Spec.Rollout.Steps while shifting
-	Weight        int             // per cent of the traffic
-	PausedBy      Cause           // while paused: person or analysis
 	Reason        string          // in a sentence: why it is where it is
 	Spec          EnvironmentSpec // as it stood when the promotion was asked for
 	Gates         []GateResult
-	Analysis      []Analysis // the last look
+	Step          int // counts from 1; 0 before the first
+	Steps         []StepProgress
+	Weight        int        // per cent of the traffic
+	Analysis      []Analysis // the last look at each metric
 	Tally         []byte     // what the analysis remembers of this step
-	Deaths        int        // of instances of the new release
-	NeedSeconds   []int64    // forecast of each step, from the rate at its start; -1 unknown
+	Deaths        int        // of an instance of the new release
+	PausedBy      string     // who paused it; "" where the analysis holds it
 	RequestedBy   string
+	RequestReason string
 	RequestedAt   time.Time
-	StepAt        *time.Time // when the present step began
+	StateAt       time.Time // when the present state began
+	UpdatedAt     time.Time
 	EndedAt       *time.Time
+}
+
+// StepProgress is how one step of a rollout goes.
+type StepProgress struct {
+	Weight    int           `json:"weight"`
+	Hold      time.Duration `json:"hold"`
+	Expected  time.Duration `json:"expected,omitempty"` // for a verdict, at the rate of requests when it began; 0 unknown
+	StartedAt *time.Time    `json:"started_at,omitempty"`
+	EndedAt   *time.Time    `json:"ended_at,omitempty"`
 }
 
 // GateResult is what one gate answered.
@@ -95,25 +99,10 @@ type GateResult struct {
 	At     time.Time `json:"at"`
 }
 
-// PromotionEvent is one thing that happened to a promotion, in order of ids.
-type PromotionEvent struct {
-	ID          int64
-	PromotionID int64
-	At          time.Time
-	Principal   string
-	Event       string // from the table of transitions, or "progress"
-	State       PromotionState
-	Step        int
-	Weight      int
-	Message     string
-	Analysis    []Analysis // what the decision saw, where it was the analysis's
-}
-
 // PromotionFilter selects promotions; zero fields select all.
 type PromotionFilter struct {
 	EnvironmentID int64
-	VersionID     int64
 	Unfinished    bool
-	BeforeID      int64 // older than this one; 0: from the newest
+	BelowID       int64 // older than this one; 0: from the newest
 	Limit         int
 }

@@ -53,4 +53,9 @@ type Tx interface {
 	Versions() VersionStore
 	Manifests() ManifestStore
 	Artifacts() ArtifactStore
+
+	// Where releases run, and how they get there.
+	Environments() EnvironmentStore
+	Releases() ReleaseStore
+	Promotions() PromotionStore
 }

@@ -7,20 +7,11 @@ import (
 	"github.com/slipway-ml/slipway/models"
 )
 
-// ErrorRate is the name of the metric that every rollout is judged by.
-const ErrorRate = "error_rate"
-
-// A burst needs no statistics.
-const (
-	burstDeaths = 3
-	burstStreak = 20
-)
-
 // Judge looks at a tally and tells what it saw, with the verdict of Decide.
 func Judge(t Tally, delta, alpha float64) models.Analysis {
 	counts := t.counts()
 	a := models.Analysis{
-		Metric: ErrorRate, Verdict: Decide(t, delta, alpha), Delta: delta, Alpha: alpha,
+		Metric: models.MetricErrorRate, Rule: models.RuleSequence, Verdict: Decide(t, delta, alpha), Delta: delta, Alpha: alpha,
 		New: t.New, Stable: t.Stable, Blocks: t.Blocks(), Estimate: t.Mean(),
 		Lower: lowerBound(&counts, math.Log(1/alpha)), Upper: upperBound(&counts, math.Log(1/alpha)),
 	}
@@ -42,13 +33,13 @@ func Decide(t Tally, delta, alpha float64) models.AnalysisVerdict {
 	return models.AnalysisNotYet
 }
 
-// Burst judges what needs no statistics: instances of the new release that keep
-// dying, or an unbroken row of failures. ok is false where there is none.
-func Burst(t Tally, deaths int) (reason string, ok bool) {
+// Burst judges what needs no statistics: an instance of the new release that
+// keeps dying, or an unbroken row of failures. ok is false where there is none.
+func Burst(t Tally, deaths int, spec models.BurstSpec) (reason string, ok bool) {
 	switch {
-	case deaths >= burstDeaths:
+	case spec.Deaths > 0 && deaths >= spec.Deaths:
 		return fmt.Sprintf("an instance of the new release died %d times", deaths), true
-	case t.Streak >= burstStreak:
+	case spec.Failures > 0 && t.Streak >= spec.Failures:
 		return fmt.Sprintf("the new release failed %d requests in a row", t.Streak), true
 	}
 	return "", false

@@ -200,7 +200,7 @@ func TestBurst(t *testing.T) {
 			if c.thenGood {
 				tally.AddNew(false)
 			}
-			reason, ok := analysis.Burst(tally, c.deaths)
+			reason, ok := analysis.Burst(tally, c.deaths, models.BurstSpec{Deaths: 3, Failures: 20})
 			require.Equal(t, c.want, ok)
 			require.Equal(t, c.want, reason != "")
 		})
