@@ -31,7 +31,7 @@ type App struct {
 	metrics  *prometheus.Registry
 	http     *http.Server
 	listener net.Listener
-	services services
+	parts    *parts
 }
 
 // New opens the database and the store, listens, and builds every part. It
@@ -57,16 +57,16 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.db, err = sqlstore.Open(ctx, a.cfg.BackendStoreURI, sqlstore.Options{Log: a.log}); err != nil {
 		return err
 	}
-	if a.services, err = a.wire(); err != nil {
+	if a.parts, err = a.wire(); err != nil {
 		return err
 	}
 	if a.jobs, err = job.New(job.Config{
-		Owner: uuid.NewString(), Driver: a.db.Queue(), Leases: a.db, Workers: a.services.workers,
+		Owner: uuid.NewString(), Driver: a.db.Queue(), Leases: a.db, Workers: a.parts.workers,
 		Heavy: a.cfg.HeavyJobs, Log: a.log, Metrics: a.metrics,
 	}); err != nil {
 		return err
 	}
-	engine, err := api.New(a.services.handlers, api.Options{AllowedHosts: a.cfg.AllowedHosts, Log: a.log}) //nolint:contextcheck // a handler has its request's
+	engine, err := api.New(a.parts.handlers, api.Options{AllowedHosts: a.cfg.AllowedHosts, Log: a.log}) //nolint:contextcheck // a handler has its request's
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
 func (a *App) Run(ctx context.Context) error {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	for _, start := range a.services.start {
+	for _, start := range a.parts.start {
 		if err := start(background); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (a *App) stop(ctx context.Context) error {
 	if a.http.Shutdown(ctx) != nil {
 		err = errors.Join(err, a.http.Close())
 	}
-	for _, stop := range a.services.stop {
+	for _, stop := range a.parts.stop {
 		err = errors.Join(err, stop(ctx))
 	}
 	return err

@@ -2,35 +2,76 @@ package app
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/slipway-ml/slipway/api"
 	v1 "github.com/slipway-ml/slipway/api/v1"
+	"github.com/slipway-ml/slipway/deploy"
+	targets "github.com/slipway-ml/slipway/deploy/all"
+	"github.com/slipway-ml/slipway/deploy/process"
+	"github.com/slipway-ml/slipway/openapi/server"
 	"github.com/slipway-ml/slipway/services/audit"
 	"github.com/slipway-ml/slipway/services/idempotency"
 	"github.com/slipway-ml/slipway/services/job"
+	"github.com/slipway-ml/slipway/storage/blob"
+	blobs "github.com/slipway-ml/slipway/storage/blob/all"
 )
 
 // Version is this build's; the linker sets it.
 var Version = "0.1.0"
 
-// services is what wire builds: the handlers of the edge, the workers of jobs,
-// what starts with the server and what stops with it.
-type services struct {
+// parts is what wire builds: the back-ends, the handlers of the edge, the
+// workers of jobs, what starts with the server and what stops with it.
+type parts struct {
+	blobs   blob.Store
+	runner  deploy.Runner
+	targets targets.Targets
+
 	handlers api.Handlers
+	own      *v1.Server // Slipway's own operations, a field a noun
 	workers  []job.Worker
-	start    []func(context.Context) error // return at once; the context ends with the server
+	start    []func(context.Context) error // returns at once; the context ends with the server
 	stop     []func(context.Context) error
 }
 
-// wire builds the services on the database and the stores, each knowing the
-// others only by the small interfaces it declares.
-func (a *App) wire() (services, error) {
-	var s services
-	own := &v1.Server{
-		About: v1.About{Version: Version, MLflowVersion: api.MLflowVersion, StartedAt: time.Now()},
+// wire builds the services on the back-ends, each knowing the others only by
+// the small interfaces it declares. Each capability has a function here.
+func (a *App) wire() (*parts, error) {
+	p := &parts{runner: process.Runner{}}
+	var err error
+	if p.blobs, err = blobs.Open(a.cfg.ArtifactsDestination, time.Now); err != nil {
+		return nil, err
+	}
+	if p.targets, err = targets.New(targets.Options{
+		Dir: filepath.Join(a.cfg.DataDir, "instances"), DockerHost: a.cfg.DockerHost, Now: time.Now,
+	}); err != nil {
+		return nil, err
+	}
+	p.own = &v1.Server{
+		About: v1.About{
+			Version: Version, MLflowVersion: api.MLflowVersion, StartedAt: time.Now(),
+			Targets: []string{"docker", "process"}, Runtime: a.runtime(),
+		},
 		Audit: v1.Audit{Records: audit.Service{DB: a.db}},
 	}
-	s.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: own, Keys: idempotency.Service{DB: a.db}}
-	return s, nil
+	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Keys: idempotency.Service{DB: a.db}}
+	return p, nil
+}
+
+// binary is where a program or library of the serving runtime is.
+func (a *App) binary(name string) string { return filepath.Join(a.cfg.RuntimeDir, name) }
+
+// runtime tells whether models can be run here.
+func (a *App) runtime() server.Runtime {
+	r := server.Runtime{Serve: a.binary("slipway-serve"), Onnxruntime: a.binary("libonnxruntime.so")}
+	for _, path := range []string{r.Serve, r.Onnxruntime} {
+		if _, err := os.Stat(path); err != nil {
+			r.Reason = "no " + path + ": set --runtime-dir to the folder that has it"
+			return r
+		}
+	}
+	r.Available = true
+	return r
 }

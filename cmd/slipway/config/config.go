@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ type Config struct {
 	ArtifactsDestination string   `env:"SLIPWAY_ARTIFACTS_DESTINATION,MLFLOW_ARTIFACTS_DESTINATION" help:"Artifact store: a folder (default: artifacts in the data folder)."`
 	DefaultArtifactRoot  string   `default:"mlflow-artifacts:/" env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments."`
 	RuntimeDir           string   `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
+	DockerHost           string   `env:"SLIPWAY_DOCKER_HOST,DOCKER_HOST" help:"Address of the Docker Engine (default: unix:///var/run/docker.sock)."`
 	Python               string   `default:"python3" env:"SLIPWAY_PYTHON" help:"Python whose folder comes first on the PATH of run: steps."`
 	AllowedHosts         []string `env:"SLIPWAY_ALLOWED_HOSTS,MLFLOW_SERVER_ALLOWED_HOSTS" help:"Host names that requests may carry beside loopback's; *.example.org takes any below it."`
 	AllowSteps           []string `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
@@ -35,6 +37,11 @@ func (c *Config) Fill() {
 	}
 	if c.ArtifactsDestination == "" {
 		c.ArtifactsDestination = filepath.Join(c.DataDir, "artifacts")
+	}
+	if c.RuntimeDir == "" {
+		if self, err := os.Executable(); err == nil {
+			c.RuntimeDir = filepath.Dir(self)
+		}
 	}
 }
 
