@@ -376,10 +376,10 @@ type Analysis struct {
 	Delta float64 `json:"delta,omitempty,omitzero"`
 
 	// Estimate The difference, new less stable.
-	Estimate float64 `json:"estimate,omitempty,omitzero"`
+	Estimate *float64 `json:"estimate,omitempty"`
 
 	// Lower The lower end of its interval.
-	Lower float64 `json:"lower,omitempty,omitzero"`
+	Lower *float64 `json:"lower,omitempty"`
 
 	// Metric What is compared.
 	//
@@ -398,16 +398,16 @@ type Analysis struct {
 	StableSamples int64 `json:"stable_samples"`
 
 	// StableValue The stable release's figure.
-	StableValue float64 `json:"stable_value,omitempty,omitzero"`
+	StableValue *float64 `json:"stable_value,omitempty"`
 
 	// Step The step in which it was taken.
 	Step int `json:"step,omitempty,omitzero"`
 
 	// Upper The upper end of its interval.
-	Upper float64 `json:"upper,omitempty,omitzero"`
+	Upper *float64 `json:"upper,omitempty"`
 
 	// Value The new release's figure.
-	Value float64 `json:"value,omitempty,omitzero"`
+	Value *float64 `json:"value,omitempty"`
 
 	// Verdict `no_worse` and `worse` are proven at the level of confidence; `not_yet` is neither.
 	Verdict AnalysisVerdict `json:"verdict"`
@@ -896,7 +896,7 @@ type LintReport struct {
 // Measurement A figure of a step, and how it was judged.
 type Measurement struct {
 	// Champion The same figure of the version it was compared with; null where there is none.
-	Champion float64 `json:"champion,omitempty,omitzero"`
+	Champion *float64 `json:"champion,omitempty"`
 
 	// Name What was measured; its unit is in its name where it has one.
 	//
@@ -904,7 +904,7 @@ type Measurement struct {
 	Name string `json:"name"`
 
 	// Passed Whether it meets what was asked; null where nothing was.
-	Passed bool `json:"passed,omitempty,omitzero"`
+	Passed *bool `json:"passed,omitempty"`
 
 	// Threshold What was asked of it, where something was.
 	//
@@ -912,7 +912,7 @@ type Measurement struct {
 	Threshold string `json:"threshold,omitempty,omitzero"`
 
 	// Value The figure; null where it is not a number.
-	Value float64 `json:"value"`
+	Value *float64 `json:"value"`
 }
 
 // NextPageToken Ask for the next page with it; absent on the last one.

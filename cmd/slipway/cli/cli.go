@@ -1,8 +1,10 @@
-// Package cli holds the commands, one file each. Its door is Main.
+// Package cli holds the commands, one file each. Its door is Main. The command
+// server runs the product; all others are clients of its API like any other.
 package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -10,39 +12,91 @@ import (
 	kongyaml "github.com/alecthomas/kong-yaml"
 )
 
-type commands struct {
+// Commands is the whole command line.
+type Commands struct {
 	Config kong.ConfigFlag `help:"A YAML file of settings, a line each; flags and variables beat it."`
 
-	Server Server `cmd:"" help:"Run the server: API, gateway and workers."`
+	Server   Server   `cmd:"" help:"Run the server: API, gateway and workers."`
+	Pipeline Pipeline `cmd:"" help:"Apply, show and check the delivery configuration of a model."`
+	Dataset  Dataset  `cmd:"" help:"Push, show and verify labelled data sets."`
+	Register Register `cmd:"" help:"Register a model version, from a folder or from what the server holds."`
+	Validate Validate `cmd:"" help:"Validate a model version."`
+	Build    Build    `cmd:"" help:"Build the serving image of a model version."`
+	Promote  Promote  `cmd:"" help:"Release a model version in an environment."`
+	Rollback Rollback `cmd:"" help:"Bring an earlier release back."`
+	Status   Status   `cmd:"" help:"Show what of a model is where."`
+	Watch    Watch    `cmd:"" help:"Follow a validation or a promotion until it ends."`
+	Logs     Logs     `cmd:"" help:"Print what a validation's steps, or a release's instances, wrote."`
+	Pause    Pause    `cmd:"" help:"Pause the rollout in an environment."`
+	Resume   Resume   `cmd:"" help:"Resume a paused rollout."`
+	Skip     Skip     `cmd:"" help:"End the present step of a rollout without waiting for it."`
+	Cancel   Cancel   `cmd:"" help:"Cancel the promotion in an environment; traffic goes back to the stable release."`
+	Retry    Retry    `cmd:"" help:"Ask again for what the last promotion in an environment asked."`
+	Lift     Lift     `cmd:"" help:"Lift the quarantine of a version in an environment."`
+	Audit    Audit    `cmd:"" help:"Show who decided what, when and why."`
+	Doctor   Doctor   `cmd:"" help:"Look whether this machine has what Slipway needs."`
+	Version  Version  `cmd:"" help:"Print the version."`
 }
 
-// Main runs the command that args name and gives its exit code: 0, 1 where it
-// failed, 2 where it was called wrongly.
+// Streams are what a command reads and writes: results go to Out, news on the
+// way there to Err.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// printf writes a line of results.
+func (s *Streams) printf(format string, args ...any) { _, _ = fmt.Fprintf(s.Out, format+"\n", args...) }
+
+// notef writes a line of news.
+func (s *Streams) notef(format string, args ...any) { _, _ = fmt.Fprintf(s.Err, format+"\n", args...) }
+
+// New makes the parser of the command line.
+func New(cmds *Commands, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(cmds, append([]kong.Option{
+		kong.Name("slipway"), kong.Description("Delivers machine-learning models: validates, builds, releases and takes back."),
+		kong.Configuration(kongyaml.Loader), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	}, options...)...)
+}
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // with the reason in a line on standard error
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// Main runs the command that args name and gives its exit code.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var (
-		cmds   commands
-		code   = -1
-		exited bool
+		cmds    Commands
+		code    = -1
+		streams = &Streams{stdin, stdout, stderr}
+		exited  = func(c int) { code = c }
 	)
-	parser, err := kong.New(&cmds, kong.Name("slipway"), kong.Description("Delivers machine-learning models."),
-		kong.Writers(stdout, stderr), kong.Exit(func(c int) { code, exited = c, true }), kong.UsageOnError(),
-		kong.Configuration(kongyaml.Loader), kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.BindTo(stdin, (*io.Reader)(nil)), kong.BindTo(stderr, (*io.Writer)(nil)))
+	parser, err := New(&cmds, kong.Writers(stdout, stderr), kong.Exit(exited), kong.Bind(streams),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stderr, (*io.Writer)(nil)))
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, "slipway:", err)
-		return 1
+		streams.notef("slipway: %v", err)
+		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
-	if exited {
+	if code >= 0 { // --help
 		return code
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, "slipway:", err)
-		return 2
+		streams.notef("slipway: %v (slipway --help lists the commands)", err)
+		return exitUsage
 	}
-	if err := parsed.Run(); err != nil {
-		_, _ = fmt.Fprintln(stderr, "slipway:", err)
-		return 1
+	switch err := parsed.Run(); {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		streams.notef("slipway: interrupted")
+		return exitInterrupted
+	default:
+		streams.notef("slipway: %s", oneLine(err.Error()))
+		return exitFailed
 	}
-	return 0
 }

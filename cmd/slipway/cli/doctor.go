@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Doctor is the command slipway doctor.
+type Doctor struct {
+	Remote
+	DataDir    string `default:"slipway-data" env:"SLIPWAY_DATA_DIR" type:"path" help:"The server's data folder."`
+	RuntimeDir string `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
+	Python     string `default:"python3" env:"SLIPWAY_PYTHON" help:"Python of run: steps."`
+	DockerHost string `default:"unix:///var/run/docker.sock" env:"DOCKER_HOST" help:"Docker Engine."`
+}
+
+// Help tells more.
+func (*Doctor) Help() string {
+	return `Looks at what the server needs on this machine and says, for what is missing,
+what does not work without it and how to mend that. Fails where models cannot be
+validated, built or served.`
+}
+
+// looked is what one look found.
+type looked struct {
+	what    string
+	found   string // where, or which
+	err     error
+	needed  bool   // whether the machine is no use without it
+	without string // what does not work, and the remedy
+}
+
+// Run looks.
+func (d *Doctor) Run(ctx context.Context, s *Streams) error {
+	var missing []string
+	for _, l := range []looked{d.dataDir(), d.runtime(ctx), d.onnxruntime(), d.python(ctx), d.docker(ctx), d.server(ctx)} {
+		switch {
+		case l.err == nil:
+			s.printf("ok       %-13s %s", l.what, l.found)
+			continue
+		case l.needed:
+			missing = append(missing, l.what)
+			s.printf("missing  %-13s %s", l.what, oneLine(l.err.Error()))
+		default:
+			s.printf("absent   %-13s %s", l.what, oneLine(l.err.Error()))
+		}
+		s.printf("         %-13s %s", "", l.without)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("this machine lacks %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func (d *Doctor) dataDir() looked {
+	l := looked{what: "data folder", found: d.DataDir, needed: true, without: "nothing can be kept: make it writable, or name another by --data-dir"}
+	folder := d.DataDir
+	for { // the server makes it where it is absent: look at what is there of it
+		if info, err := os.Stat(folder); err == nil {
+			if !info.IsDir() {
+				l.err = fmt.Errorf("%s is not a folder", folder)
+				return l
+			}
+			break
+		} else if !errors.Is(err, os.ErrNotExist) {
+			l.err = err
+			return l
+		}
+		folder = filepath.Dir(folder)
+	}
+	probe, err := os.CreateTemp(folder, ".slipway-doctor-*")
+	if err != nil {
+		l.err = fmt.Errorf("%s cannot be written to: %w", folder, err)
+		return l
+	}
+	_ = probe.Close()
+	l.err = os.Remove(probe.Name())
+	return l
+}
+
+// beside finds a file of the runtime folder.
+func (d *Doctor) beside(name string) (string, error) {
+	folder := d.RuntimeDir
+	if folder == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		folder = filepath.Dir(self)
+	}
+	path := filepath.Join(folder, name)
+	_, err := os.Stat(path)
+	return path, err
+}
+
+func (d *Doctor) runtime(ctx context.Context) looked {
+	l := looked{what: "slipway-serve", needed: true, without: "models cannot be validated, built or served: run make build, or name its folder by --runtime-dir"}
+	if l.found, l.err = d.beside("slipway-serve"); l.err == nil {
+		_, l.err = output(ctx, l.found, "--help")
+	}
+	return l
+}
+
+func (d *Doctor) onnxruntime() looked {
+	l := looked{what: "ONNX Runtime", needed: true, without: "models cannot be validated, built or served: run make build, or name its folder by --runtime-dir"}
+	l.found, l.err = d.beside("libonnxruntime.so")
+	return l
+}
+
+func (d *Doctor) python(ctx context.Context) looked {
+	l := looked{what: "Python", without: "steps such as run: pytest cannot run: install it, or name one by --python"}
+	l.found, l.err = output(ctx, d.Python, "--version")
+	return l
+}
+
+func (d *Doctor) docker(ctx context.Context) looked {
+	l := looked{what: "Docker Engine", without: "environments with target: docker cannot run; target: process needs none"}
+	network, address, ok := strings.Cut(d.DockerHost, "://")
+	if !ok {
+		l.err = fmt.Errorf("DOCKER_HOST %q is no address", d.DockerHost)
+		return l
+	}
+	if network != "unix" {
+		network = "tcp"
+	}
+	client := &http.Client{Timeout: lookTime, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		},
+	}}
+	resp, err := get(ctx, client, "http://docker/_ping")
+	if err != nil {
+		l.err = err
+		return l
+	}
+	l.found = d.DockerHost + ", API " + or(resp.Header.Get("Api-Version"), "unknown")
+	return l
+}
+
+func (d *Doctor) server(ctx context.Context) looked {
+	l := looked{what: "server", found: d.URL, without: "client commands need one: start it by slipway server, or set SLIPWAY_URL"}
+	_, l.err = get(ctx, &http.Client{Timeout: lookTime}, strings.TrimSuffix(d.URL, "/")+"/health")
+	return l
+}
+
+// lookTime bounds one look.
+const lookTime = 5 * time.Second
+
+func get(ctx context.Context, c *http.Client, target string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s", target, resp.Status)
+	}
+	return resp, nil
+}
+
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	text, err := exec.CommandContext(ctx, name, args...).CombinedOutput() //nolint:gosec // the operator's own choice
+	return oneLine(string(text)), err
+}

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-ml/slipway/openapi/client"
+)
+
+// Remote says which server a client command talks to, and as whom.
+type Remote struct {
+	URL      string `default:"http://127.0.0.1:5000" env:"SLIPWAY_URL,MLFLOW_TRACKING_URI" help:"Address of the server." group:"Server"`
+	Token    string `env:"SLIPWAY_TOKEN,MLFLOW_TRACKING_TOKEN" help:"Token to sign in with." group:"Server"`
+	Username string `env:"MLFLOW_TRACKING_USERNAME" help:"Name to sign in with, where there is no token." group:"Server"`
+	Password string `env:"MLFLOW_TRACKING_PASSWORD" help:"Password of that name." group:"Server"`
+}
+
+// api makes the client of the server.
+func (r *Remote) api() (*client.Client, error) {
+	u, err := url.Parse(r.URL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("--url %q is not the address of a server: set SLIPWAY_URL to one such as http://127.0.0.1:5000", r.URL)
+	}
+	return client.NewClient(strings.TrimSuffix(r.URL, "/"), client.WithRequestEditorFn(r.signIn))
+}
+
+func (r *Remote) signIn(_ context.Context, req *http.Request) error {
+	switch {
+	case r.Token != "":
+		req.Header.Set("Authorization", "Bearer "+r.Token)
+	case r.Username != "":
+		req.SetBasicAuth(r.Username, r.Password)
+	}
+	return nil
+}
+
+// RemoteError is a refusal by the server.
+type RemoteError struct {
+	Status int
+	Body   client.Error
+}
+
+func (e *RemoteError) Error() string { return e.Body.Message }
+
+// refusedAs tells whether err is the server's refusal with this code.
+func refusedAs(err error, code string) bool {
+	var refused *RemoteError
+	return errors.As(err, &refused) && refused.Body.ErrorCode == code
+}
+
+// answer reads the answer of one request: answer[client.Promotion](c.GetPromotion(…)).
+func answer[T any](resp *http.Response, err error) (T, error) {
+	var value T
+	body, err := read(resp, err)
+	if err != nil || len(body) == 0 {
+		return value, err
+	}
+	if err := json.Unmarshal(body, &value); err != nil {
+		return value, fmt.Errorf("the server's answer is not Slipway's: %w", err)
+	}
+	return value, nil
+}
+
+// read gives the body of a good answer, and the error that another one means.
+func read(resp *http.Response, err error) ([]byte, error) {
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("the server's answer broke off: %w", err)
+	}
+	if resp.StatusCode < http.StatusMultipleChoices {
+		return body, nil
+	}
+	refused := &RemoteError{Status: resp.StatusCode}
+	if json.Unmarshal(body, &refused.Body) != nil || refused.Body.Message == "" {
+		refused.Body.Message = fmt.Sprintf("%s %s answered %s: is this a Slipway server?", resp.Request.Method, resp.Request.URL, resp.Status)
+	}
+	return nil, refused
+}
+
+func unreachable(err error) error {
+	var dial *url.Error
+	if errors.As(err, &dial) && !errors.Is(err, context.Canceled) {
+		u, _ := url.Parse(dial.URL)
+		return fmt.Errorf("no server answers at %s://%s (%w): start one by slipway server, or set SLIPWAY_URL", u.Scheme, u.Host, dial.Err)
+	}
+	return err
+}
+
+// once makes a key for one POST, so that a repeat does it once.
+func once() string { return uuid.NewString() }
+
+// mlflow calls a route of MLflow's own API.
+func mlflow[T any](ctx context.Context, r *Remote, method, path string, query url.Values, body any) (T, error) {
+	var (
+		none   T
+		reader io.Reader
+	)
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return none, err
+		}
+		reader = bytes.NewReader(text)
+	}
+	target := strings.TrimSuffix(r.URL, "/") + "/api/2.0/mlflow/" + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, reader)
+	if err != nil {
+		return none, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	_ = r.signIn(ctx, req)
+	return answer[T](http.DefaultClient.Do(req))
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
