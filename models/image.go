@@ -7,7 +7,7 @@ type ImageState string
 
 // The states of an image; the last two are final.
 const (
-	ImageQueued   ImageState = "queued"
+	ImagePending  ImageState = "pending"
 	ImageBuilding ImageState = "building"
 	ImageReady    ImageState = "ready"
 	ImageFailed   ImageState = "failed" // its version cannot be built
@@ -25,15 +25,19 @@ type Image struct {
 	Version      int64  // number
 	Inputs       string // hex SHA-256 over all that goes in
 	State        ImageState
-	Reason       string       // in a sentence, when it failed
-	Digest       string       // "sha256:…" of the manifest; "" until it is ready
-	ConfigDigest string       // "sha256:…" of the config: the name Docker Engine gives it
-	Size         int64        // bytes of manifest, config and layers as stored
-	Layers       []ImageLayer // bottom up
-	Runtime      string       // such as onnx
-	Base         string       // host
+	Reason       string // in a sentence, when it failed
+	Digest       string // "sha256:…" of the manifest; "" until it is ready
+	ManifestSize int64
+	ConfigDigest string           // "sha256:…" of the config: the name Docker Engine gives it
+	ModelDigest  string           // hex, of the version's files
+	Size         int64            // bytes of its layers as stored
+	Layers       []ImageLayer     // bottom up
+	Components   []ImageComponent // taken from the machine that built it
+	Runtime      string           // such as onnx
+	Base         string           // host
+	Platform     string           // such as linux/amd64
 	CreatedAt    time.Time
-	ReadyAt      *time.Time
+	EndedAt      *time.Time
 }
 
 // LayerKind says what a layer of an image brings.
@@ -53,4 +57,12 @@ type ImageLayer struct {
 	DiffID    string    `json:"diff_id"` // "sha256:…" of its bytes, uncompressed
 	MediaType string    `json:"media_type"`
 	Size      int64     `json:"size"`
+}
+
+// ImageComponent is a file that an image has from the machine that built it.
+type ImageComponent struct {
+	Path    string `json:"path"`              // in the image
+	Digest  string `json:"digest"`            // "sha256:…" of its bytes
+	Package string `json:"package,omitempty"` // whose it is, where that is known
+	Version string `json:"version,omitempty"` // of the package
 }

@@ -6,7 +6,7 @@ import "github.com/slipway-ml/slipway/models"
 // in the artifact store.
 type ImageStore interface {
 	// Ensure gives the image of a version and a set of inputs, made in state
-	// queued where there is none.
+	// pending where there is none.
 	Ensure(img models.Image) (models.Image, error)
 	// Update writes an image's state, reason and, once it is ready, the rest.
 	Update(img models.Image) error
@@ -14,8 +14,9 @@ type ImageStore interface {
 	Get(id int64) (models.Image, error)
 	// ByDigest finds a ready image by its manifest's digest ("sha256:…").
 	ByDigest(digest string) (models.Image, error)
-	// OfVersion lists a version's images, newest first.
-	OfVersion(versionID int64) ([]models.Image, error)
+	// OfVersion lists a version's images, newest first, from below an id (0:
+	// the newest).
+	OfVersion(versionID, below int64, limit int) ([]models.Image, error)
 	// Ready lists every ready image in the order of ids.
 	Ready() ([]models.Image, error)
 	// Layer finds the layer that was made of what key names; not_found where

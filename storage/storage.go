@@ -44,6 +44,7 @@ type Tx interface {
 	Pipelines() PipelineStore
 	Datasets() DatasetStore
 	Validations() ValidationStore
+	Images() ImageStore
 
 	// Idempotency remembers requests that are to be done once.
 	Idempotency() IdempotencyStore
