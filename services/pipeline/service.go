@@ -1,0 +1,123 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+// Service keeps the pipelines of registered models.
+type Service struct {
+	DB      storage.DB
+	Grammar *Grammar
+}
+
+// Lint tells what is wrong with a document, and what it says where nothing is.
+func (s *Service) Lint(text []byte, contentType string) (models.Pipeline, []Problem) {
+	return s.Grammar.Parse(text, mediaType(text, contentType), nil)
+}
+
+// mediaType tells which of the two a text is: what its sender says, else what
+// it is.
+func mediaType(text []byte, contentType string) string {
+	if said, err := MediaType(contentType); err == nil && said == JSON {
+		return JSON
+	}
+	if json.Valid(text) {
+		return JSON
+	}
+	return YAML
+}
+
+// Apply keeps a document as the model's newest revision. The document that is
+// current already stays the same revision. A model that is not registered yet
+// is created, so that its first version is validated too.
+func (s *Service) Apply(ctx context.Context, model string, text []byte, contentType string) (models.PipelineRevision, error) {
+	kind := mediaType(text, contentType)
+	parsed, problems := s.Grammar.Parse(text, kind, nil)
+	if len(problems) > 0 {
+		return models.PipelineRevision{}, refuse(problems)
+	}
+	if parsed.Model != model {
+		return models.PipelineRevision{}, models.Errorf(models.KindInvalid,
+			"model: the document is for %q and was sent to %q: make the two the same", parsed.Model, model)
+	}
+	if err := models.CheckModelName(model); err != nil {
+		return models.PipelineRevision{}, err
+	}
+	sum := sha256.Sum256(text)
+	rev := models.PipelineRevision{
+		Model: model, Document: text, MediaType: kind, Digest: hex.EncodeToString(sum[:]), Pipeline: parsed,
+	}
+	err := s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
+		rev, err = apply(tx, rev)
+		return err
+	})
+	return rev, err
+}
+
+func apply(tx storage.Tx, rev models.PipelineRevision) (models.PipelineRevision, error) {
+	registered, err := tx.RegisteredModels().Get(rev.Model)
+	if models.IsKind(err, models.KindNotFound) {
+		registered, err = tx.RegisteredModels().Create(models.RegisteredModel{Name: rev.Model})
+	}
+	if err != nil {
+		return rev, err
+	}
+	switch current, err := tx.Pipelines().Current(registered.ID); {
+	case err == nil && current.Digest == rev.Digest:
+		return current, nil
+	case err != nil && !models.IsKind(err, models.KindNotFound):
+		return rev, err
+	}
+	rev.ModelID = registered.ID
+	if rev, err = tx.Pipelines().Add(rev); err != nil {
+		return rev, err
+	}
+	return rev, tx.Audit(models.AuditRecord{
+		Action: "pipeline.applied", Model: rev.Model, Reason: fmt.Sprintf("pipeline revision %d applied", rev.Number),
+		Details: map[string]any{"revision": rev.Number, "digest": rev.Digest},
+	})
+}
+
+// Get gives a model's pipeline: a revision by number, or with 0 the current one.
+func (s *Service) Get(ctx context.Context, model string, number int64) (rev models.PipelineRevision, err error) {
+	err = s.DB.View(ctx, func(tx storage.Tx) error {
+		registered, err := tx.RegisteredModels().Get(model)
+		if err != nil {
+			return err
+		}
+		if number == 0 {
+			rev, err = tx.Pipelines().Current(registered.ID)
+			return err
+		}
+		found, err := tx.Pipelines().Revisions(registered.ID, number+1, 1)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 || found[0].Number != number {
+			return models.Errorf(models.KindNotFound, "the pipeline of %q has no revision %d", model, number)
+		}
+		rev = found[0]
+		return nil
+	})
+	return rev, err
+}
+
+// Revisions lists a model's revisions, newest first, from below a number.
+func (s *Service) Revisions(ctx context.Context, model string, below int64, limit int) (revisions []models.PipelineRevision, err error) {
+	err = s.DB.View(ctx, func(tx storage.Tx) error {
+		registered, err := tx.RegisteredModels().Get(model)
+		if err != nil {
+			return err
+		}
+		revisions, err = tx.Pipelines().Revisions(registered.ID, below, limit)
+		return err
+	})
+	return revisions, err
+}

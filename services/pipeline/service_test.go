@@ -1,0 +1,61 @@
+package pipeline_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/storage/sqlstore"
+)
+
+func TestApplyKeepsRevisions(t *testing.T) {
+	t.Parallel()
+	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "slipway.db"), sqlstore.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	s := &pipeline.Service{DB: db, Grammar: grammar(t)}
+	ctx := t.Context()
+
+	first, err := s.Apply(ctx, "shapes-detector", full(t), "")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, first.Number)
+	same, err := s.Apply(ctx, "shapes-detector", full(t), "application/yaml")
+	require.NoError(t, err)
+	require.Equal(t, first.ID, same.ID, "the same document is the same revision")
+
+	second, err := s.Apply(ctx, "shapes-detector", []byte(`{"model": "shapes-detector"}`), "text/plain")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, second.Number)
+	require.Equal(t, pipeline.JSON, second.MediaType)
+	third, err := s.Apply(ctx, "shapes-detector", full(t), "")
+	require.NoError(t, err)
+	require.EqualValues(t, 3, third.Number, "an earlier document applied again is the newest revision")
+
+	current, err := s.Get(ctx, "shapes-detector", 0)
+	require.NoError(t, err)
+	require.Equal(t, third.ID, current.ID)
+	require.Equal(t, full(t), current.Document)
+	require.Equal(t, first.Pipeline, current.Pipeline)
+	old, err := s.Get(ctx, "shapes-detector", 2)
+	require.NoError(t, err)
+	require.Equal(t, second.ID, old.ID)
+	page, err := s.Revisions(ctx, "shapes-detector", 3, 10)
+	require.NoError(t, err)
+	require.Len(t, page, 2)
+	require.EqualValues(t, 2, page[0].Number)
+
+	_, err = s.Apply(ctx, "other", full(t), "")
+	require.ErrorContains(t, err, `for "shapes-detector" and was sent to "other"`)
+	_, err = s.Apply(ctx, "shapes-detector", []byte("model: shapes-detector\nstages: {}"), "")
+	var refused *models.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, "stages", refused.Details[0].Field)
+	require.Contains(t, refused.Message, "line 2, column 1")
+	_, err = s.Get(ctx, "shapes-detector", 9)
+	require.True(t, models.IsKind(err, models.KindNotFound))
+	_, err = s.Get(ctx, "nobody", 0)
+	require.True(t, models.IsKind(err, models.KindNotFound))
+}
