@@ -3,6 +3,7 @@ package v1
 import (
 	"encoding/base64"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/models"
 )
@@ -48,4 +49,20 @@ func list[T any](items []T) []T {
 		return []T{}
 	}
 	return items
+}
+
+// pageAfterName and namePageToken are the same for lists in the order of names.
+func pageAfterName(token string) (string, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || !utf8.Valid(raw) {
+		return "", invalid(models.Detail{Field: "page_token", Message: "is not one that this list gave: take next_page_token of the page before as it is"})
+	}
+	return string(raw), nil
+}
+
+func namePageToken(items, size int, last string) string {
+	if items < size {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(last))
 }

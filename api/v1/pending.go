@@ -15,42 +15,6 @@ func notYet(operation string) error {
 	return models.Errorf(models.KindUnsupported, "%s is not built yet", operation)
 }
 
-func (pending) ListDatasets(context.Context, server.ListDatasetsRequestObject) (server.ListDatasetsResponseObject, error) {
-	return nil, notYet("listDatasets")
-}
-
-func (pending) CreateDataset(context.Context, server.CreateDatasetRequestObject) (server.CreateDatasetResponseObject, error) {
-	return nil, notYet("createDataset")
-}
-
-func (pending) GetDataset(context.Context, server.GetDatasetRequestObject) (server.GetDatasetResponseObject, error) {
-	return nil, notYet("getDataset")
-}
-
-func (pending) ListDatasetVersions(context.Context, server.ListDatasetVersionsRequestObject) (server.ListDatasetVersionsResponseObject, error) {
-	return nil, notYet("listDatasetVersions")
-}
-
-func (pending) CreateDatasetVersion(context.Context, server.CreateDatasetVersionRequestObject) (server.CreateDatasetVersionResponseObject, error) {
-	return nil, notYet("createDatasetVersion")
-}
-
-func (pending) GetDatasetVersion(context.Context, server.GetDatasetVersionRequestObject) (server.GetDatasetVersionResponseObject, error) {
-	return nil, notYet("getDatasetVersion")
-}
-
-func (pending) PutDatasetBlob(context.Context, server.PutDatasetBlobRequestObject) (server.PutDatasetBlobResponseObject, error) {
-	return nil, notYet("putDatasetBlob")
-}
-
-func (pending) CommitDatasetVersion(context.Context, server.CommitDatasetVersionRequestObject) (server.CommitDatasetVersionResponseObject, error) {
-	return nil, notYet("commitDatasetVersion")
-}
-
-func (pending) ListDatasetFiles(context.Context, server.ListDatasetFilesRequestObject) (server.ListDatasetFilesResponseObject, error) {
-	return nil, notYet("listDatasetFiles")
-}
-
 func (pending) GetImage(context.Context, server.GetImageRequestObject) (server.GetImageResponseObject, error) {
 	return nil, notYet("getImage")
 }
@@ -87,18 +51,6 @@ func (pending) RollBack(context.Context, server.RollBackRequestObject) (server.R
 	return nil, notYet("rollBack")
 }
 
-func (pending) GetPipeline(context.Context, server.GetPipelineRequestObject) (server.GetPipelineResponseObject, error) {
-	return nil, notYet("getPipeline")
-}
-
-func (pending) PutPipeline(context.Context, server.PutPipelineRequestObject) (server.PutPipelineResponseObject, error) {
-	return nil, notYet("putPipeline")
-}
-
-func (pending) ListPipelineRevisions(context.Context, server.ListPipelineRevisionsRequestObject) (server.ListPipelineRevisionsResponseObject, error) {
-	return nil, notYet("listPipelineRevisions")
-}
-
 func (pending) ListImages(context.Context, server.ListImagesRequestObject) (server.ListImagesResponseObject, error) {
 	return nil, notYet("listImages")
 }
@@ -113,14 +65,6 @@ func (pending) ListValidations(context.Context, server.ListValidationsRequestObj
 
 func (pending) CreateValidation(context.Context, server.CreateValidationRequestObject) (server.CreateValidationResponseObject, error) {
 	return nil, notYet("createValidation")
-}
-
-func (pending) LintPipeline(context.Context, server.LintPipelineRequestObject) (server.LintPipelineResponseObject, error) {
-	return nil, notYet("lintPipeline")
-}
-
-func (pending) GetPipelineSchema(context.Context, server.GetPipelineSchemaRequestObject) (server.GetPipelineSchemaResponseObject, error) {
-	return nil, notYet("getPipelineSchema")
 }
 
 func (pending) GetPromotion(context.Context, server.GetPromotionRequestObject) (server.GetPromotionResponseObject, error) {

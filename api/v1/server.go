@@ -27,6 +27,8 @@ import (
 type Server struct {
 	About
 	Audit
+	Datasets
+	Pipelines
 
 	pending
 }

@@ -11,10 +11,11 @@ import (
 
 // Problem is one thing that is wrong with a document.
 type Problem struct {
-	Line    int    // from 1; 0 where the document has no such place
-	Column  int    // from 1
-	Path    string // such as validation.steps[0].check
-	Message string // what is wrong and what is allowed there
+	Line    int      // from 1; 0 where the document has no such place
+	Column  int      // from 1
+	Path    string   // such as validation.steps[0].check
+	Message string   // what is wrong and what is allowed there
+	Allowed []string // what is allowed there, where that is a list
 }
 
 // String gives the problem in the form editors and CI logs understand.
@@ -40,7 +41,7 @@ func sortProblems(problems []Problem) []Problem {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
-	return slices.CompactFunc(problems, func(a, b Problem) bool { return a == b })
+	return slices.CompactFunc(problems, func(a, b Problem) bool { return a.String() == b.String() })
 }
 
 // allowed lists what may stand in a place, after the nearest to what does.

@@ -84,6 +84,7 @@ func stepFields(t *tree, path string, step stepDoc) {
 	for i := 0; i+1 < len(here.Content); i += 2 {
 		if key := here.Content[i]; !slices.Contains(allowedHere, key.Value) {
 			t.add(key, join(path, key.Value), "%q means nothing to %s; allowed: %s", key.Value, kind, strings.Join(allowedHere, ", "))
+			t.allow(allowedHere)
 		}
 	}
 	if step.Check == "detection" && step.Dataset == "" {
@@ -102,6 +103,7 @@ func stepMetrics(t *tree, path string, step stepDoc) {
 		if !measures(names, threshold.Metric) {
 			at := join(path+".thresholds", threshold.Metric)
 			t.add(t.places[at].key, at, "check: %s does not measure %q; %s", step.Check, threshold.Metric, allowed(threshold.Metric, names))
+			t.allow(names)
 		}
 	}
 }
@@ -115,14 +117,16 @@ func measures(names []string, metric string) bool {
 }
 
 func compareRules(t *tree, path string, step stepDoc, doc document) {
-	if _, ok := doc.Environments[string(step.Compare.Against)]; !ok {
-		t.at(path+".against", "there is no environment %q in this pipeline; %s", step.Compare.Against,
-			allowed(string(step.Compare.Against), slices.Sorted(maps.Keys(doc.Environments))))
+	environments := slices.Sorted(maps.Keys(doc.Environments))
+	if against := string(step.Compare.Against); !slices.Contains(environments, against) {
+		t.at(path+".against", "there is no environment %q in this pipeline; %s", against, allowed(against, environments))
+		t.allow(environments)
 	}
 	names := checks[step.Check].metrics
 	for i, metric := range step.Compare.Metrics {
 		if !measures(names, metric) {
 			t.at(fmt.Sprintf("%s.metrics[%d]", path, i), "check: %s does not measure %q; %s", step.Check, metric, allowed(metric, names))
+			t.allow(names)
 		}
 	}
 }

@@ -31,11 +31,13 @@ func (c compiled) explain(t *tree, e *validator.ValidationError) {
 		for _, field := range k.Properties {
 			child := join(path, field)
 			t.add(t.places[child].key, child, "%q is not known here; %s", field, allowed(field, names))
+			t.allow(names)
 		}
 	case *kind.Required:
 		t.add(keyOf(t, path), path, "%s is missing", quoted(k.Missing))
 	case *kind.Enum:
 		t.at(path, "%s is not known here; %s", shown(k.Got), allowed(fmt.Sprint(k.Got), texts(k.Want)))
+		t.allow(texts(k.Want))
 	case *kind.Type:
 		t.at(path, "this is %s; write %s%s", article(k.Got), article(k.Want...), c.hint(e.SchemaURL))
 	case *kind.Pattern:

@@ -102,6 +102,9 @@ func (t *tree) add(node *yaml.Node, path, format string, args ...any) {
 	t.problems = append(t.problems, p)
 }
 
+// allow adds what is allowed to the problem noted last.
+func (t *tree) allow(names []string) { t.problems[len(t.problems)-1].Allowed = names }
+
 // at notes a problem at the value of a path, or at the nearest thing around it
 // that is written.
 func (t *tree) at(path, format string, args ...any) {

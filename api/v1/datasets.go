@@ -1,0 +1,157 @@
+package v1
+
+import (
+	"context"
+	"strings"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/openapi/server"
+	"github.com/slipway-ml/slipway/services/dataset"
+)
+
+// Datasets answers what is known of data sets, and takes new versions.
+type Datasets struct {
+	Service *dataset.Service
+}
+
+// ListDatasets lists data sets by name.
+func (d Datasets) ListDatasets(ctx context.Context, r server.ListDatasetsRequestObject) (server.ListDatasetsResponseObject, error) {
+	after, err := pageAfterName(r.Params.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(r.Params.MaxResults)
+	sets, err := d.Service.List(ctx, after, size)
+	if err != nil {
+		return nil, err
+	}
+	page := server.ListDatasets200JSONResponse{Items: make([]server.Dataset, 0, len(sets))}
+	for _, set := range sets {
+		page.Items = append(page.Items, wireDataset(set))
+		page.NextPageToken = namePageToken(len(sets), size, set.Name)
+	}
+	return page, nil
+}
+
+// CreateDataset adds a data set.
+func (d Datasets) CreateDataset(ctx context.Context, r server.CreateDatasetRequestObject) (server.CreateDatasetResponseObject, error) {
+	set, err := d.Service.Create(ctx, r.Body.Name, r.Body.Description)
+	if err != nil {
+		return nil, err
+	}
+	return server.CreateDataset201JSONResponse(wireDataset(set)), nil
+}
+
+// GetDataset gives a data set.
+func (d Datasets) GetDataset(ctx context.Context, r server.GetDatasetRequestObject) (server.GetDatasetResponseObject, error) {
+	set, err := d.Service.Get(ctx, r.Name)
+	if err != nil {
+		return nil, err
+	}
+	return server.GetDataset200JSONResponse(wireDataset(set)), nil
+}
+
+// ListDatasetVersions lists a data set's versions, newest first.
+func (d Datasets) ListDatasetVersions(ctx context.Context, r server.ListDatasetVersionsRequestObject) (server.ListDatasetVersionsResponseObject, error) {
+	below, err := pageAfter(r.Params.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(r.Params.MaxResults)
+	versions, err := d.Service.Versions(ctx, r.Name, below, size)
+	if err != nil {
+		return nil, err
+	}
+	page := server.ListDatasetVersions200JSONResponse{Items: make([]server.DatasetVersion, 0, len(versions))}
+	for _, v := range versions {
+		page.Items = append(page.Items, wireDatasetVersion(v, nil))
+		page.NextPageToken = pageToken(len(versions), size, v.Number)
+	}
+	return page, nil
+}
+
+// CreateDatasetVersion begins a push, or resumes it.
+func (d Datasets) CreateDatasetVersion(ctx context.Context, r server.CreateDatasetVersionRequestObject) (server.CreateDatasetVersionResponseObject, error) {
+	files := make([]models.DatasetFile, 0, len(r.Body.Files))
+	for _, f := range r.Body.Files {
+		files = append(files, models.DatasetFile{Path: f.Path, Size: f.SizeBytes, SHA256: strings.TrimPrefix(f.Digest, "sha256:")})
+	}
+	v, missing, err := d.Service.Begin(ctx, r.Name, files)
+	if err != nil {
+		return nil, err
+	}
+	return server.CreateDatasetVersion200JSONResponse(wireDatasetVersion(v, missing)), nil
+}
+
+// GetDatasetVersion gives a version.
+func (d Datasets) GetDatasetVersion(ctx context.Context, r server.GetDatasetVersionRequestObject) (server.GetDatasetVersionResponseObject, error) {
+	v, missing, err := d.Service.Version(ctx, models.DatasetRef{Name: r.Name, Version: r.Version})
+	if err != nil {
+		return nil, err
+	}
+	return server.GetDatasetVersion200JSONResponse(wireDatasetVersion(v, missing)), nil
+}
+
+// ListDatasetFiles lists a version's manifest by path.
+func (d Datasets) ListDatasetFiles(ctx context.Context, r server.ListDatasetFilesRequestObject) (server.ListDatasetFilesResponseObject, error) {
+	after, err := pageAfterName(r.Params.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	files, err := d.Service.Files(ctx, models.DatasetRef{Name: r.Name, Version: r.Version})
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(r.Params.MaxResults)
+	page := server.ListDatasetFiles200JSONResponse{Items: []server.DatasetFile{}}
+	for _, f := range files {
+		if f.Path <= after {
+			continue
+		}
+		if len(page.Items) == size {
+			page.NextPageToken = namePageToken(size, size, page.Items[size-1].Path)
+			break
+		}
+		page.Items = append(page.Items, server.DatasetFile{Path: f.Path, SizeBytes: f.Size, Digest: wireDigest(f.SHA256)})
+	}
+	return page, nil
+}
+
+// PutDatasetBlob takes the bytes of one digest.
+func (d Datasets) PutDatasetBlob(ctx context.Context, r server.PutDatasetBlobRequestObject) (server.PutDatasetBlobResponseObject, error) {
+	ref := models.DatasetRef{Name: r.Name, Version: r.Version}
+	if err := d.Service.Upload(ctx, ref, strings.TrimPrefix(r.Digest, "sha256:"), r.Body); err != nil {
+		return nil, err
+	}
+	return server.PutDatasetBlob204Response{}, nil
+}
+
+// CommitDatasetVersion checks a version and freezes it.
+func (d Datasets) CommitDatasetVersion(ctx context.Context, r server.CommitDatasetVersionRequestObject) (server.CommitDatasetVersionResponseObject, error) {
+	v, err := d.Service.Commit(ctx, models.DatasetRef{Name: r.Name, Version: r.Version})
+	if err != nil {
+		return nil, err
+	}
+	return server.CommitDatasetVersion200JSONResponse(wireDatasetVersion(v, nil)), nil
+}
+
+func wireDataset(set models.Dataset) server.Dataset {
+	return server.Dataset{
+		Name: set.Name, Task: server.DatasetTaskDetection, Description: set.Description, LatestVersion: set.Latest, CreatedAt: set.CreatedAt,
+	}
+}
+
+func wireDatasetVersion(v models.DatasetVersion, missing []models.DatasetFile) server.DatasetVersion {
+	wire := server.DatasetVersion{
+		Name: v.Dataset, Version: v.Number, State: server.DatasetVersionState(v.State), Digest: wireDigest(v.Digest),
+		Files: v.Files, SizeBytes: v.Bytes, Images: v.Images, Backgrounds: v.Backgrounds, Boxes: v.Boxes,
+		Classes: v.Classes, CreatedAt: v.CreatedAt, CreatedBy: v.CreatedBy,
+	}
+	if v.CommittedAt != nil {
+		wire.CommittedAt = *v.CommittedAt
+	}
+	for _, f := range missing {
+		wire.Missing = append(wire.Missing, wireDigest(f.SHA256))
+	}
+	return wire
+}
