@@ -56,6 +56,9 @@ func (a *App) wire() (*parts, error) {
 		},
 		Audit: v1.Audit{Records: audit.Service{DB: a.db}},
 	}
+	if err := a.wireValidation(p); err != nil {
+		return nil, err
+	}
 	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Keys: idempotency.Service{DB: a.db}}
 	return p, nil
 }
