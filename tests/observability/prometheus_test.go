@@ -60,7 +60,7 @@ func startPrometheus(t *testing.T, server string) prometheus {
 	start.Env = append(os.Environ(), "SLIPWAY_CACHE="+testbed.Cache(t))
 	start.Stdout, start.Stderr = &out, &failed
 	require.NoError(t, start.Run(), failed.String())
-	t.Cleanup(func() { _ = exec.Command(filepath.Join(scripts, "stop"), dir).Run() }) //nolint:noctx // ends after the test
+	t.Cleanup(func() { _ = exec.Command(filepath.Join(scripts, "stop"), dir).Run() })
 	return prometheus{url: strings.TrimSpace(out.String())}
 }
 
