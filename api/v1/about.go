@@ -3,9 +3,11 @@ package v1
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/slipway-ml/slipway/openapi"
+	"github.com/slipway-ml/slipway/openapi/docs"
 	"github.com/slipway-ml/slipway/openapi/server"
 )
 
@@ -31,4 +33,20 @@ func (a About) GetServer(context.Context, server.GetServerRequestObject) (server
 func (a About) GetOpenAPI(context.Context, server.GetOpenAPIRequestObject) (server.GetOpenAPIResponseObject, error) {
 	doc := openapi.Document()
 	return server.GetOpenAPI200ApplicationyamlResponse{Body: bytes.NewReader(doc), ContentLength: int64(len(doc))}, nil
+}
+
+// GetDocs gives the document as a page, which may load nothing.
+func (About) GetDocs(context.Context, server.GetDocsRequestObject) (server.GetDocsResponseObject, error) {
+	page, err := docs.Page()
+	return docsPage(page), err
+}
+
+type docsPage []byte
+
+// VisitGetDocsResponse implements server.GetDocsResponseObject.
+func (p docsPage) VisitGetDocsResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	_, err := w.Write(p)
+	return err
 }

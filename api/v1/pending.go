@@ -110,7 +110,3 @@ func (pending) GetValidationEvents(context.Context, server.GetValidationEventsRe
 func (pending) GetValidationLog(context.Context, server.GetValidationLogRequestObject) (server.GetValidationLogResponseObject, error) {
 	return nil, notYet("getValidationLog")
 }
-
-func (pending) GetDocs(context.Context, server.GetDocsRequestObject) (server.GetDocsResponseObject, error) {
-	return nil, notYet("getDocs")
-}
