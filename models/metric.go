@@ -37,9 +37,9 @@ func orZero(f float64) float64 {
 // HistoryQuery selects points of one metric of a run, in the order of time,
 // step and value.
 type HistoryQuery struct {
-	Key    string
-	Offset int
-	Limit  int // 0: all
+	Key   string
+	After *Metric // the last point read; nil: from the first
+	Limit int     // 0: all
 }
 
 // StepRange selects steps, both ends included.

@@ -31,15 +31,15 @@ const (
 	OpIsNotNull    Op = "IS NOT NULL"
 )
 
-// Condition is one clause of a filter; all must hold. Which of the values
-// counts follows from the entity, the key and the comparison.
+// Condition is one clause of a filter; all must hold.
 type Condition struct {
-	Entity Entity
-	Key    string // an attribute's canonical name, or the user's own key
-	Op     Op
-	Text   string
-	Number float64
-	List   []string
+	Entity  Entity
+	Key     string // an attribute's canonical name, or the user's own key
+	Op      Op
+	Text    string
+	Number  float64
+	Numeric bool // Number counts, not Text
+	List    []string
 }
 
 // Order is one term of an ordering.
@@ -59,7 +59,7 @@ type DatasetRefByDigest struct{ Name, Digest string }
 type Search struct {
 	ExperimentIDs []int64 // runs and logged models: of these only
 	Filter        []Condition
-	Order         []Order // before the noun's own default
+	Order         []Order // the noun's own default follows
 	View          ViewType
 	Datasets      []DatasetRefByDigest // logged models: measured on one of these
 	Offset        int

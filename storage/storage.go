@@ -40,6 +40,9 @@ type Tx interface {
 	// Now is the database's clock within the transaction.
 	Now() (time.Time, error)
 
+	// What training leaves behind.
+	TrackingTx
+
 	// What is validated, and how.
 	Pipelines() PipelineStore
 	Datasets() DatasetStore

@@ -187,7 +187,7 @@ func (p *parser) value(c *models.Condition, rule Attribute) error {
 	}
 	if t.kind == number || (rule.Kind == Numberish && t.kind == quoted) {
 		if n, err := strconv.ParseFloat(t.text, 64); err == nil && !math.IsInf(n, 0) && !math.IsNaN(n) {
-			c.Number = n
+			c.Number, c.Numeric = n, true
 			return nil
 		}
 	}

@@ -26,7 +26,7 @@ type token struct {
 }
 
 // maxLength bounds a filter, and so the statement that it becomes.
-const maxLength = 32_000
+const maxLength = 16_000
 
 // lex splits a filter into tokens, an end token last.
 func lex(filter string) ([]token, error) {

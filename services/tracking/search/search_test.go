@@ -16,7 +16,7 @@ func attribute(key string, op models.Op, text string) models.Condition {
 func TestFilterReads(t *testing.T) {
 	t.Parallel()
 	metric := func(key string, op models.Op, n float64) models.Condition {
-		return models.Condition{Entity: models.EntityMetric, Key: key, Op: op, Number: n}
+		return models.Condition{Entity: models.EntityMetric, Key: key, Op: op, Number: n, Numeric: true}
 	}
 	for text, want := range map[string][]models.Condition{
 		"":                                    nil,
@@ -34,7 +34,7 @@ func TestFilterReads(t *testing.T) {
 		"attributes.status = 'FINISHED' AND":  {attribute("status", models.OpEqual, "FINISHED")},
 		"Run name ilike 'A%'":                 {attribute("run_name", models.OpILike, "A%")},
 		"attr.`Run Name` = 'a'":               {attribute("run_name", models.OpEqual, "a")},
-		"run.Created > 5":                     {{Entity: models.EntityAttribute, Key: "start_time", Op: models.OpGreater, Number: 5}},
+		"run.Created > 5":                     {{Entity: models.EntityAttribute, Key: "start_time", Op: models.OpGreater, Number: 5, Numeric: true}},
 		"run_id not in ('a','b')":             {{Entity: models.EntityAttribute, Key: "run_id", Op: models.OpNotIn, List: []string{"a", "b"}}},
 		"datasets.name = 'd' and metrics.m=1": {{Entity: models.EntityDataset, Key: "name", Op: models.OpEqual, Text: "d"}, metric("m", models.OpEqual, 1)},
 		"params.größe = 'x'":                  {{Entity: models.EntityParam, Key: "größe", Op: models.OpEqual, Text: "x"}},

@@ -1,0 +1,198 @@
+package sqlstore
+
+import (
+	"errors"
+
+	"gorm.io/gorm"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+type experimentRow struct {
+	ID               int64 `gorm:"primaryKey"`
+	Name             string
+	ArtifactLocation string
+	CreatedMS        int64  `gorm:"column:created_ms"`
+	UpdatedMS        int64  `gorm:"column:updated_ms"`
+	DeletedMS        *int64 `gorm:"column:deleted_ms"`
+}
+
+func (experimentRow) TableName() string { return "experiment" }
+
+func (r experimentRow) model() models.Experiment {
+	return models.Experiment{
+		ID: r.ID, Name: r.Name, ArtifactLocation: r.ArtifactLocation, Lifecycle: lifecycle(r.DeletedMS),
+		CreatedMS: r.CreatedMS, UpdatedMS: r.UpdatedMS,
+	}
+}
+
+type experimentTagRow struct {
+	ExperimentID int64 `gorm:"primaryKey"`
+	Key          string
+	Value        string
+}
+
+func (experimentTagRow) TableName() string { return "experiment_tag" }
+
+type experiments struct{ *tx }
+
+// Experiments implements storage.TrackingTx.
+func (t *tx) Experiments() storage.ExperimentStore { return experiments{t} }
+
+// Create implements storage.ExperimentStore.
+func (t experiments) Create(e models.Experiment) (int64, error) {
+	row := experimentRow{Name: e.Name, ArtifactLocation: e.ArtifactLocation, CreatedMS: e.CreatedMS, UpdatedMS: e.UpdatedMS}
+	if err := t.db.Create(&row).Error; err != nil {
+		return 0, t.taken(err, e.Name)
+	}
+	for _, tag := range e.Tags {
+		if err := t.SetTag(row.ID, tag); err != nil {
+			return 0, err
+		}
+	}
+	return row.ID, nil
+}
+
+// taken explains a name that exists, which may be a deleted experiment's.
+func (t experiments) taken(err error, name string) error {
+	if !errors.Is(err, gorm.ErrDuplicatedKey) {
+		return err
+	}
+	if t.dialect == "sqlite" { // a failed statement leaves Postgres' transaction unreadable
+		if have, err := t.ByName(name); err == nil && have.Lifecycle == models.LifecycleDeleted {
+			return models.Errorf(models.KindExists, "Experiment(name=%s) already exists in deleted state. You can restore the experiment, "+
+				"or permanently delete the experiment to create a new one.", name)
+		}
+	}
+	return models.Errorf(models.KindExists, "Experiment(name=%s) already exists. Use another name, or the experiment that has it.", name)
+}
+
+// SetLocation implements storage.ExperimentStore.
+func (t experiments) SetLocation(id int64, uri string) error {
+	return t.db.Model(&experimentRow{}).Where("id = ?", id).Update("artifact_location", uri).Error
+}
+
+// Get implements storage.ExperimentStore.
+func (t experiments) Get(id int64) (models.Experiment, error) {
+	var row experimentRow
+	if err := t.db.Where("id = ?", id).Take(&row).Error; err != nil {
+		return models.Experiment{}, notFound(err, "No Experiment with id=%d exists", id)
+	}
+	return t.withTags(row)
+}
+
+// ByName implements storage.ExperimentStore.
+func (t experiments) ByName(name string) (models.Experiment, error) {
+	var row experimentRow
+	if err := t.db.Where("name = ?", name).Take(&row).Error; err != nil {
+		return models.Experiment{}, notFound(err, "Could not find experiment with name '%s'", name)
+	}
+	return t.withTags(row)
+}
+
+func (t experiments) withTags(row experimentRow) (models.Experiment, error) {
+	list := []models.Experiment{row.model()}
+	err := t.loadTags(list)
+	return list[0], err
+}
+
+func (t experiments) loadTags(list []models.Experiment) error {
+	ids := make([]int64, len(list))
+	at := make(map[int64]*models.Experiment, len(list))
+	for i := range list {
+		ids[i], at[list[i].ID] = list[i].ID, &list[i]
+	}
+	var rows []experimentTagRow
+	err := t.db.Where("experiment_id "+t.inInts(), jsonList(ids)).Order("experiment_id, key").Find(&rows).Error
+	for _, r := range rows {
+		e := at[r.ExperimentID]
+		e.Tags = append(e.Tags, models.Tag{Key: r.Key, Value: r.Value})
+	}
+	return err
+}
+
+// Update implements storage.ExperimentStore.
+func (t experiments) Update(id int64, u models.ExperimentUpdate) error {
+	set := map[string]any{"updated_ms": u.UpdatedMS}
+	if u.Name != nil {
+		set["name"] = *u.Name
+	}
+	if u.Lifecycle != nil {
+		set["deleted_ms"] = deletedAt(*u.Lifecycle, u.UpdatedMS)
+	}
+	err := t.db.Model(&experimentRow{}).Where("id = ?", id).Updates(set).Error
+	if err != nil && u.Name != nil {
+		return t.taken(err, *u.Name)
+	}
+	return err
+}
+
+// SetTag implements storage.ExperimentStore.
+func (t experiments) SetTag(id int64, tag models.Tag) error {
+	return t.db.Exec(`INSERT INTO experiment_tag (experiment_id, key, value) VALUES (?, ?, ?)
+		ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value`, id, tag.Key, tag.Value).Error
+}
+
+// DeleteTag implements storage.ExperimentStore.
+func (t experiments) DeleteTag(id int64, key string) error {
+	res := t.db.Where("experiment_id = ? AND key = ?", id, key).Delete(&experimentTagRow{})
+	if res.Error == nil && res.RowsAffected == 0 {
+		return models.Errorf(models.KindNotFound, "No tag with name: %s in experiment with id %d", key, id)
+	}
+	return res.Error
+}
+
+// Search implements storage.ExperimentStore.
+func (t experiments) Search(q models.Search) ([]models.Experiment, error) {
+	s, err := t.compile(searchable{
+		table: "experiment",
+		attribute: map[string]string{
+			"name": "experiment.name", "experiment_id": "CAST(experiment.id AS TEXT)",
+			"creation_time": "experiment.created_ms", "last_update_time": "experiment.updated_ms",
+			"id": "experiment.id",
+		},
+		owned: map[models.Entity]ownedTable{models.EntityTag: {table: "experiment_tag", owner: "experiment_id", textKey: true}},
+		order: []models.Order{
+			{Entity: models.EntityAttribute, Key: "creation_time", Desc: true}, {Entity: models.EntityAttribute, Key: "id"},
+		},
+	}, byNumber(q, "experiment_id", "id"))
+	if err != nil {
+		return nil, err
+	}
+	s.view("experiment", q.View)
+	query, args := s.build("experiment.*", "experiment")
+	var rows []experimentRow
+	if err := t.db.Raw(query, args...).Scan(&rows).Error; err != nil {
+		return nil, err
+	}
+	out := make([]models.Experiment, len(rows))
+	for i, r := range rows {
+		out[i] = r.model()
+	}
+	return out, t.loadTags(out)
+}
+
+// byNumber orders a key that is compared as text by its number.
+func byNumber(q models.Search, text, number string) models.Search {
+	order := make([]models.Order, len(q.Order))
+	for i, o := range q.Order {
+		if o.Key == text {
+			o.Key = number
+		}
+		order[i] = o
+	}
+	q.Order = order
+	return q
+}
+
+// view keeps to the lifecycles that a search sees.
+func (s *statement) view(table string, v models.ViewType) {
+	switch v {
+	case models.ViewAll:
+	case models.ViewDeleted:
+		s.and(table + ".deleted_ms IS NOT NULL")
+	default:
+		s.and(table + ".deleted_ms IS NULL")
+	}
+}

@@ -1,0 +1,142 @@
+package sqlstore
+
+import (
+	"math"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+type metrics struct{ *tx }
+
+// Metrics implements storage.TrackingTx.
+func (t *tx) Metrics() storage.MetricStore { return metrics{t} }
+
+// stored gives the two columns of a value: no database column holds NaN on
+// both, and an infinity is kept as the largest number.
+func stored(f float64) (value float64, isNaN int64) {
+	switch {
+	case math.IsNaN(f):
+		return 0, 1
+	case math.IsInf(f, 1):
+		return math.MaxFloat64, 0
+	case math.IsInf(f, -1):
+		return -math.MaxFloat64, 0
+	}
+	return f, 0
+}
+
+func restored(value float64, isNaN int64) float64 {
+	if isNaN != 0 {
+		return math.NaN()
+	}
+	return value
+}
+
+// Log implements storage.MetricStore.
+func (t metrics) Log(run models.Run, points []models.Metric) error {
+	if len(points) == 0 {
+		return nil
+	}
+	names := make([]string, len(points))
+	for i, p := range points {
+		names[i] = p.Key
+	}
+	ids, err := t.keyIDs(names)
+	if err != nil {
+		return err
+	}
+	rows := make([][]any, len(points))
+	latest := make(map[string]models.Metric, len(ids))
+	order := make([]string, 0, len(ids))
+	for i, p := range points {
+		value, nan := stored(p.Value)
+		rows[i] = []any{run.Key, ids[p.Key], p.TimestampMS, p.Step, value, nan}
+		have, seen := latest[p.Key]
+		if !seen {
+			order = append(order, p.Key)
+		}
+		if !seen || p.After(have) {
+			latest[p.Key] = p
+		}
+	}
+	if _, err := t.insert("INSERT INTO metric (run_id, key_id, timestamp_ms, step, value, is_nan)", "ON CONFLICT DO NOTHING", rows); err != nil {
+		return err
+	}
+	rows = rows[:0]
+	for _, key := range order {
+		p := latest[key]
+		value, nan := stored(p.Value)
+		rows = append(rows, []any{run.Key, ids[key], p.TimestampMS, p.Step, value, nan})
+	}
+	if _, err := t.insert("INSERT INTO latest_metric (run_id, key_id, timestamp_ms, step, value, is_nan)", onlyNewer("latest_metric", "run_id, key_id"), rows); err != nil {
+		return err
+	}
+	return loggedModels(t).logMetrics(run, points, ids)
+}
+
+// onlyNewer replaces a latest metric by a greater (step, time, value).
+func onlyNewer(table, key string) string {
+	return "ON CONFLICT (" + key + ") DO UPDATE SET step = excluded.step, timestamp_ms = excluded.timestamp_ms, value = excluded.value, is_nan = excluded.is_nan" +
+		" WHERE (excluded.step, excluded.timestamp_ms, excluded.value) > (" + table + ".step, " + table + ".timestamp_ms, " + table + ".value)"
+}
+
+// History implements storage.MetricStore.
+func (t metrics) History(runKey int64, q models.HistoryQuery) ([]models.Metric, error) {
+	query := "SELECT timestamp_ms, step, value, is_nan FROM metric WHERE run_id = ? AND key_id = " + keyOf
+	args := []any{runKey, q.Key}
+	if q.After != nil {
+		value, nan := stored(q.After.Value)
+		query += " AND (timestamp_ms, step, value, is_nan) > (?, ?, ?, ?)"
+		args = append(args, q.After.TimestampMS, q.After.Step, value, nan)
+	}
+	query += " ORDER BY timestamp_ms, step, value, is_nan"
+	if q.Limit > 0 {
+		query += " LIMIT ?"
+		args = append(args, q.Limit)
+	}
+	return t.points(q.Key, query, args)
+}
+
+func (t metrics) points(key, query string, args []any) ([]models.Metric, error) {
+	var out []models.Metric
+	err := t.scan(query, args, func(scan scanner) error {
+		p := models.Metric{Key: key}
+		var nan int64
+		err := scan(&p.TimestampMS, &p.Step, &p.Value, &nan)
+		p.Value = restored(p.Value, nan)
+		out = append(out, p)
+		return err
+	})
+	return out, err
+}
+
+// Sample implements storage.MetricStore. Of n points in order the k-th is
+// kept where (k-1)(limit-1)/(n-1) reaches the next whole number.
+func (t metrics) Sample(runKey int64, key string, within *models.StepRange, limit int) ([]models.Metric, error) {
+	query := `SELECT timestamp_ms, step, value, is_nan, ROW_NUMBER() OVER (ORDER BY step, timestamp_ms, value, is_nan) AS k, COUNT(*) OVER () AS n
+		FROM metric WHERE run_id = ? AND key_id = ` + keyOf
+	args := []any{runKey, key}
+	if within != nil {
+		query += " AND step >= ? AND step <= ?"
+		args = append(args, within.From, within.To)
+	}
+	parts := int64(limit) - 1
+	query = "SELECT timestamp_ms, step, value, is_nan FROM (" + query + `) p
+		WHERE k = n OR (? > 0 AND (k = 1 OR (k - 1) * ? / NULLIF(n - 1, 0) > (k - 2) * ? / NULLIF(n - 1, 0))) ORDER BY k`
+	return t.points(key, query, append(args, parts, parts, parts))
+}
+
+// latest reads the latest metrics of runs.
+func (t runs) latest(ids []int64, at map[int64]*models.Run) error {
+	return t.scan(`SELECT m.run_id, k.name, m.timestamp_ms, m.step, m.value, m.is_nan FROM latest_metric m
+		JOIN tracking_key k ON k.id = m.key_id WHERE m.run_id `+t.inInts()+` ORDER BY m.run_id, m.key_id`,
+		[]any{jsonList(ids)}, func(scan scanner) error {
+			var id, nan int64
+			var m models.Metric
+			err := scan(&id, &m.Key, &m.TimestampMS, &m.Step, &m.Value, &nan)
+			m.Value = restored(m.Value, nan)
+			at[id].Metrics = append(at[id].Metrics, m)
+			return err
+		})
+}

@@ -1,0 +1,235 @@
+package sqlstore
+
+import (
+	"strings"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+type runRow struct {
+	ID           int64  `gorm:"primaryKey"`
+	UUID         string `gorm:"column:uuid"`
+	ExperimentID int64
+	Name         string
+	UserName     string
+	Status       string
+	StartMS      int64  `gorm:"column:start_ms"`
+	EndMS        *int64 `gorm:"column:end_ms"`
+	DeletedMS    *int64 `gorm:"column:deleted_ms"`
+}
+
+func (runRow) TableName() string { return "run" }
+
+// runView is a run with what its artifact URI is made of.
+type runView struct {
+	runRow
+	ArtifactLocation string
+}
+
+const runColumns = "run.*, (SELECT artifact_location FROM experiment e WHERE e.id = run.experiment_id) AS artifact_location"
+
+func (v runView) model() models.Run {
+	r := models.Run{
+		Key: v.ID, ID: v.UUID, ExperimentID: v.ExperimentID, Name: v.Name, User: v.UserName, Status: models.RunStatus(v.Status),
+		StartMS: v.StartMS, Lifecycle: lifecycle(v.DeletedMS), ArtifactURI: models.JoinURI(v.ArtifactLocation, v.UUID, "artifacts"),
+	}
+	if v.EndMS != nil {
+		r.EndMS = *v.EndMS
+	}
+	return r
+}
+
+type runs struct{ *tx }
+
+// Runs implements storage.TrackingTx.
+func (t *tx) Runs() storage.RunStore { return runs{t} }
+
+// Create implements storage.RunStore.
+func (t runs) Create(r models.Run) (int64, error) {
+	row := runRow{UUID: r.ID, ExperimentID: r.ExperimentID, Name: r.Name, UserName: r.User, Status: string(r.Status), StartMS: r.StartMS}
+	if r.EndMS != 0 {
+		row.EndMS = &r.EndMS
+	}
+	if err := t.db.Create(&row).Error; err != nil {
+		return 0, err
+	}
+	return row.ID, t.SetTags(row.ID, r.Tags)
+}
+
+// Find implements storage.RunStore.
+func (t runs) Find(id string) (models.Run, error) {
+	var views []runView
+	if err := t.db.Raw("SELECT "+runColumns+" FROM run WHERE uuid = ?", id).Scan(&views).Error; err != nil {
+		return models.Run{}, err
+	}
+	if len(views) == 0 {
+		return models.Run{}, models.Errorf(models.KindNotFound, "Run with id=%s not found", id)
+	}
+	return views[0].model(), nil
+}
+
+// Load implements storage.RunStore.
+func (t runs) Load(id string) (models.Run, error) {
+	run, err := t.Find(id)
+	if err != nil {
+		return run, err
+	}
+	list := []models.Run{run}
+	err = t.load(list)
+	return list[0], err
+}
+
+// load fills the data, inputs and outputs of runs.
+func (t runs) load(list []models.Run) error {
+	if len(list) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(list))
+	at := make(map[int64]*models.Run, len(list))
+	for i := range list {
+		ids[i], at[list[i].Key] = list[i].Key, &list[i]
+	}
+	if err := t.latest(ids, at); err != nil {
+		return err
+	}
+	if err := t.pairs("run_param", "run_id", ids, func(id int64, key, value string) {
+		at[id].Params = append(at[id].Params, models.Param{Key: key, Value: value})
+	}); err != nil {
+		return err
+	}
+	if err := t.pairs("run_tag", "run_id", ids, func(id int64, key, value string) {
+		at[id].Tags = append(at[id].Tags, models.Tag{Key: key, Value: value})
+	}); err != nil {
+		return err
+	}
+	return inputs(t).load(ids, at)
+}
+
+// Update implements storage.RunStore.
+func (t runs) Update(key int64, u models.RunUpdate) error {
+	set := map[string]any{}
+	if u.Status != nil {
+		set["status"] = string(*u.Status)
+	}
+	if u.EndMS != nil {
+		set["end_ms"] = *u.EndMS
+	}
+	if u.Name != nil {
+		set["name"] = *u.Name
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	return t.db.Model(&runRow{}).Where("id = ?", key).Updates(set).Error
+}
+
+// SetLifecycle implements storage.RunStore.
+func (t runs) SetLifecycle(key int64, l models.Lifecycle, atMS int64) error {
+	return t.db.Model(&runRow{}).Where("id = ?", key).Update("deleted_ms", deletedAt(l, atMS)).Error
+}
+
+// SetLifecycleIn implements storage.RunStore.
+func (t runs) SetLifecycleIn(experimentID int64, l models.Lifecycle, atMS int64) error {
+	q := t.db.Model(&runRow{}).Where("experiment_id = ?", experimentID)
+	if l == models.LifecycleDeleted {
+		q = q.Where("deleted_ms IS NULL")
+	}
+	return q.Update("deleted_ms", deletedAt(l, atMS)).Error
+}
+
+// SetTags implements storage.RunStore.
+func (t runs) SetTags(key int64, tags []models.Tag) error {
+	return t.setTags("run_tag", "run_id", key, tags)
+}
+
+// DeleteTag implements storage.RunStore.
+func (t runs) DeleteTag(key int64, name string) error {
+	res := t.db.Exec("DELETE FROM run_tag WHERE run_id = ? AND key_id = "+keyOf, key, name)
+	if res.Error == nil && res.RowsAffected == 0 {
+		return models.Errorf(models.KindNotFound, "No tag with name: %s in this run", name)
+	}
+	return res.Error
+}
+
+// LogParams implements storage.RunStore.
+func (t runs) LogParams(key int64, params []models.Param) ([]models.Param, error) {
+	return t.logParams("run_param", "run_id", key, params)
+}
+
+func searchableRuns() searchable {
+	return searchable{
+		table: "run",
+		attribute: map[string]string{
+			"run_id": "run.uuid", "run_name": "run.name", "status": "run.status", "user_id": "run.user_name",
+			"start_time": "run.start_ms", "end_time": "run.end_ms",
+			"lifecycle_stage": "CASE WHEN run.deleted_ms IS NULL THEN 'active' ELSE 'deleted' END",
+			"artifact_uri":    "(SELECT rtrim(artifact_location, '/') FROM experiment e WHERE e.id = run.experiment_id) || '/' || run.uuid || '/artifacts'",
+		},
+		owned: map[models.Entity]ownedTable{
+			models.EntityMetric: {table: "latest_metric", owner: "run_id"},
+			models.EntityParam:  {table: "run_param", owner: "run_id"},
+			models.EntityTag:    {table: "run_tag", owner: "run_id"},
+		},
+		order: []models.Order{
+			{Entity: models.EntityAttribute, Key: "start_time", Desc: true}, {Entity: models.EntityAttribute, Key: "run_id"},
+		},
+	}
+}
+
+// Search implements storage.RunStore.
+func (t runs) Search(q models.Search) ([]models.Run, error) {
+	var others, datasets []models.Condition
+	for _, c := range q.Filter {
+		if c.Entity == models.EntityDataset {
+			datasets = append(datasets, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	q.Filter = others
+	s, err := t.compile(searchableRuns(), q)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range datasets {
+		t.onDataset(s, c)
+	}
+	s.experiments("run", q.ExperimentIDs, t.inInts())
+	s.view("run", q.View)
+	query, args := s.build(runColumns, "run")
+	var views []runView
+	if err := t.db.Raw(query, args...).Scan(&views).Error; err != nil {
+		return nil, err
+	}
+	out := make([]models.Run, len(views))
+	for i, v := range views {
+		out[i] = v.model()
+	}
+	return out, t.load(out)
+}
+
+// onDataset keeps runs that have an input of which the condition holds.
+func (t runs) onDataset(s *statement, c models.Condition) {
+	var b strings.Builder
+	var args []any
+	b.WriteString("EXISTS (SELECT 1 FROM run_dataset x JOIN input_dataset d ON d.id = x.dataset_id")
+	expr := "d." + c.Key
+	if c.Key == "context" {
+		b.WriteString(" JOIN run_dataset_tag g ON g.run_id = x.run_id AND g.dataset_id = x.dataset_id AND g.key = ?")
+		args, expr = append(args, models.TagDatasetContext), "g.value"
+	}
+	text, more := t.compare(expr, c)
+	b.WriteString(" WHERE x.run_id = run.id AND " + text + ")")
+	s.and(b.String(), append(args, more...)...)
+}
+
+// experiments keeps to experiments; a single one by equality, which lets the
+// index give the order.
+func (s *statement) experiments(table string, ids []int64, in string) {
+	if len(ids) == 1 {
+		s.and(table+".experiment_id = ?", ids[0])
+		return
+	}
+	s.and(table+".experiment_id "+in, jsonList(ids))
+}

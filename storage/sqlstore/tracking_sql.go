@@ -1,0 +1,198 @@
+package sqlstore
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/slipway-ml/slipway/models"
+)
+
+// insert writes rows by few statements: a hundred, ten or one row in each, so
+// that the statements a connection prepares are few too.
+func (t *tx) insert(head, tail string, rows [][]any) (affected int64, err error) {
+	for len(rows) > 0 {
+		n := 1
+		for _, size := range []int{100, 10} {
+			if len(rows) >= size {
+				n = size
+				break
+			}
+		}
+		row := "(?" + strings.Repeat(", ?", len(rows[0])-1) + ")"
+		res := t.db.Exec(head+" VALUES "+row+strings.Repeat(", "+row, n-1)+" "+tail, slices.Concat(rows[:n]...)...)
+		if res.Error != nil {
+			return affected, res.Error
+		}
+		affected += res.RowsAffected
+		rows = rows[n:]
+	}
+	return affected, nil
+}
+
+// inInts and inTexts are the right side of an IN over one JSON argument: one
+// statement, whatever the length of the list.
+func (t *tx) inInts() string {
+	if t.dialect == "postgres" {
+		return "IN (SELECT value::bigint FROM json_array_elements_text(?::json))"
+	}
+	return "IN (SELECT value FROM json_each(?))"
+}
+
+func (t *tx) inTexts() string {
+	if t.dialect == "postgres" {
+		return "IN (SELECT value FROM json_array_elements_text(?::json))"
+	}
+	return "IN (SELECT value FROM json_each(?))"
+}
+
+func jsonList[T int64 | string](list []T) string {
+	text, _ := json.Marshal(list)
+	return string(text)
+}
+
+// keyIDs gives the numbers of keys, new ones included.
+func (t *tx) keyIDs(names []string) (map[string]int64, error) {
+	ids := make(map[string]int64, len(names))
+	names = slices.Clone(names)
+	slices.Sort(names) // one order, so that two writers never wait for each other
+	names = slices.Compact(names)
+	if err := t.readKeys(names, ids); err != nil || len(ids) == len(names) {
+		return ids, err
+	}
+	var rows [][]any
+	var fresh []string
+	for _, name := range names {
+		if _, known := ids[name]; !known {
+			rows, fresh = append(rows, []any{name}), append(fresh, name)
+		}
+	}
+	if _, err := t.insert("INSERT INTO tracking_key (name)", "ON CONFLICT (name) DO NOTHING", rows); err != nil {
+		return nil, err
+	}
+	return ids, t.readKeys(fresh, ids)
+}
+
+func (t *tx) readKeys(names []string, into map[string]int64) error {
+	return t.scan("SELECT name, id FROM tracking_key WHERE name "+t.inTexts(), []any{jsonList(names)}, func(scan scanner) error {
+		var name string
+		var id int64
+		err := scan(&name, &id)
+		into[name] = id
+		return err
+	})
+}
+
+type scanner func(into ...any) error
+
+// scan runs a query and hands each row to fn.
+func (t *tx) scan(query string, args []any, fn func(scan scanner) error) error {
+	rows, err := t.db.Raw(query, args...).Rows()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// keyOf is the number of a key that may not exist.
+const keyOf = "(SELECT id FROM tracking_key WHERE name = ?)"
+
+// setTags writes tags into a table of (owner, key_id, value).
+func (t *tx) setTags(table, owner string, id int64, tags []models.Tag) error {
+	if len(tags) == 0 {
+		return nil
+	}
+	names := make([]string, len(tags))
+	last := make(map[string]string, len(tags)) // of one key given twice the last counts
+	for i, tag := range tags {
+		names[i], last[tag.Key] = tag.Key, tag.Value
+	}
+	ids, err := t.keyIDs(names)
+	if err != nil {
+		return err
+	}
+	rows := make([][]any, 0, len(last))
+	for _, name := range slices.Sorted(maps.Keys(last)) {
+		rows = append(rows, []any{id, ids[name], last[name]})
+	}
+	_, err = t.insert("INSERT INTO "+table+" ("+owner+", key_id, value)",
+		"ON CONFLICT ("+owner+", key_id) DO UPDATE SET value = excluded.value", rows)
+	return err
+}
+
+// logParams writes params once into a table of (owner, key_id, value), and
+// gives those whose stored value is another.
+func (t *tx) logParams(table, owner string, id int64, params []models.Param) ([]models.Param, error) {
+	if len(params) == 0 {
+		return nil, nil
+	}
+	names := make([]string, len(params))
+	for i, p := range params {
+		names[i] = p.Key
+	}
+	ids, err := t.keyIDs(names)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([][]any, len(params))
+	for i, p := range params {
+		rows[i] = []any{id, ids[p.Key], p.Value}
+	}
+	stored, err := t.insert("INSERT INTO "+table+" ("+owner+", key_id, value)", "ON CONFLICT ("+owner+", key_id) DO NOTHING", rows)
+	if err != nil || stored == int64(len(params)) {
+		return nil, err
+	}
+	given := make(map[string]string, len(params))
+	for _, p := range params {
+		given[p.Key] = p.Value
+	}
+	var old []models.Param
+	query := "SELECT k.name, p.value FROM " + table + " p JOIN tracking_key k ON k.id = p.key_id WHERE p." + owner + " = ? AND k.name " + t.inTexts()
+	err = t.scan(query, []any{id, jsonList(names)}, func(scan scanner) error {
+		var p models.Param
+		err := scan(&p.Key, &p.Value)
+		if given[p.Key] != p.Value {
+			old = append(old, p)
+		}
+		return err
+	})
+	slices.SortFunc(old, func(a, b models.Param) int { return cmp.Compare(a.Key, b.Key) })
+	return old, err
+}
+
+// pairs reads the tags or params of many owners.
+func (t *tx) pairs(table, owner string, ids []int64, add func(id int64, key, value string)) error {
+	query := "SELECT x." + owner + ", k.name, x.value FROM " + table + " x JOIN tracking_key k ON k.id = x.key_id WHERE x." +
+		owner + " " + t.inInts() + " ORDER BY x." + owner + ", x.key_id"
+	return t.scan(query, []any{jsonList(ids)}, func(scan scanner) error {
+		var id int64
+		var key, value string
+		err := scan(&id, &key, &value)
+		add(id, key, value)
+		return err
+	})
+}
+
+// lifecycle reads a deleted_ms column.
+func lifecycle(deletedMS *int64) models.Lifecycle {
+	if deletedMS != nil {
+		return models.LifecycleDeleted
+	}
+	return models.LifecycleActive
+}
+
+// deletedAt is what a deleted_ms column holds.
+func deletedAt(l models.Lifecycle, atMS int64) *int64 {
+	if l == models.LifecycleDeleted {
+		return &atMS
+	}
+	return nil
+}
