@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -29,8 +28,8 @@ const maxBody = 64 << 20
 // A field's json tag is its name in snake case; its camel case twin is
 // accepted too, both at once are not. Its kinds are string, bool, int64 (a
 // number, a string or an integral float), float64 ("NaN", "Infinity" and
-// "-Infinity" too), structs of these, pointers (nil: absent) and slices. More
-// tags:
+// "-Infinity" too), structs of these, pointers (nil: absent) and slices. The
+// fields of a struct tagged json:",inline" count as its parent's. More tags:
 //
 //	mlflow:"required"       absent or "" is refused
 //	mlflow:"number"         a string that may be sent as a JSON number
@@ -152,13 +151,5 @@ func missing(parameter string) error {
 
 // invalid says what is wrong with a parameter's value.
 func invalid(parameter string, value any, format string, args ...any) error {
-	shown, err := json.Marshal(value)
-	if err != nil {
-		shown = []byte("?")
-	}
-	const most = 200
-	if text := string(shown); len(text) > most {
-		shown = []byte(strings.ToValidUTF8(text[:most], "") + "…")
-	}
-	return models.Errorf(models.KindInvalid, "Invalid value %s for parameter '%s' supplied: %s", shown, parameter, fmt.Sprintf(format, args...))
+	return models.InvalidValue(parameter, value, fmt.Sprintf(format, args...))
 }

@@ -20,14 +20,18 @@ type field struct {
 	required bool
 	number   bool
 	enum     []string
+	inline   []field // of a struct whose fields count as its parent's
 }
 
 func planOf(t reflect.Type) []field {
 	plan := make([]field, 0, t.NumField())
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
 		entry := field{index: i, name: name, camel: camel(name)}
+		if option == "inline" {
+			entry.inline = planOf(f.Type)
+		}
 		entry.required = f.Tag.Get("mlflow") == "required"
 		entry.number = f.Tag.Get("mlflow") == "number"
 		if names := f.Tag.Get("enum"); names != "" {
@@ -55,6 +59,12 @@ type decoder struct {
 
 func (d decoder) object(target reflect.Value, plan []field, tree map[string]any, path string) error {
 	for _, f := range plan {
+		if f.inline != nil {
+			if err := d.object(target.Field(f.index), f.inline, tree, path); err != nil {
+				return err
+			}
+			continue
+		}
 		value, here := tree[f.name]
 		if f.camel != f.name {
 			if twin, also := tree[f.camel]; also {

@@ -120,11 +120,11 @@ func TestVersionNumbersMayBeQuoted(t *testing.T) {
 
 func TestPageTokens(t *testing.T) {
 	t.Parallel()
-	got, err := Offset(Token(1000))
+	got, err := Offset(Token(1000, "a"), "a")
 	require.NoError(t, err)
 	require.Equal(t, 1000, got)
-	for _, bad := range []string{"rubbish", "e30=", "eyJvZmZzZXQiOiAtMX0="} {
-		_, err := Offset(bad)
+	for _, bad := range []string{"rubbish", "e30=", "eyJvZmZzZXQiOiAtMX0=", Token(1, "another")} {
+		_, err := Offset(bad, "")
 		require.ErrorContains(t, err, "Invalid page token")
 	}
 }

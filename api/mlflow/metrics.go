@@ -1,0 +1,112 @@
+package mlflow
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/tracking"
+)
+
+type metricReply struct {
+	Key           string `json:"key"`
+	Value         double `json:"value"`
+	TimestampMS   int64  `json:"timestamp"`
+	Step          int64  `json:"step"`
+	RunID         string `json:"run_id,omitempty"`
+	ModelID       string `json:"model_id,omitempty"`
+	DatasetName   string `json:"dataset_name,omitempty"`
+	DatasetDigest string `json:"dataset_digest,omitempty"`
+}
+
+func metricsOf(list []models.Metric) []metricReply {
+	out := make([]metricReply, len(list))
+	for i, m := range list {
+		out[i] = metricReply{m.Key, double(m.Value), m.TimestampMS, m.Step, m.RunID, m.ModelID, m.DatasetName, m.DatasetDigest}
+	}
+	return out
+}
+
+type metricsReply struct {
+	Metrics []metricReply `json:"metrics,omitempty"`
+	Next    string        `json:"next_page_token,omitempty"`
+}
+
+// GetMetricHistory handles GET metrics/get-history.
+func (t Tracking) GetMetricHistory(c *gin.Context) error {
+	var in struct {
+		Run        runRef `json:",inline"`
+		Key        string `json:"metric_key" mlflow:"required"`
+		MaxResults *int64 `json:"max_results"`
+		PageToken  string `json:"page_token"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	id, err := in.Run.id()
+	if err != nil {
+		return err
+	}
+	points, next, err := t.Service.MetricHistory(c.Request.Context(), id, in.Key, in.MaxResults, in.PageToken)
+	if err != nil {
+		return err
+	}
+	return answer(c, metricsReply{metricsOf(points), next})
+}
+
+// GetMetricHistoryBulk handles GET metrics/get-history-bulk, which browsers ask.
+func (t Tracking) GetMetricHistoryBulk(c *gin.Context) error {
+	var in struct {
+		RunIDs     []string `json:"run_id"`
+		Key        string   `json:"metric_key"`
+		MaxResults *int64   `json:"max_results"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	const mostRuns, mostPoints = 100, 25_000
+	switch {
+	case len(in.RunIDs) == 0:
+		return models.Errorf(models.KindInvalid, "GetMetricHistoryBulk request must specify at least one run_id.")
+	case len(in.RunIDs) > mostRuns:
+		return models.Errorf(models.KindInvalid, "GetMetricHistoryBulk request cannot specify more than %d run_ids. Received %d run_ids.", mostRuns, len(in.RunIDs))
+	case in.Key == "":
+		return models.Errorf(models.KindInvalid, "GetMetricHistoryBulk request must specify a metric_key.")
+	}
+	points, err := t.Service.BulkHistory(c.Request.Context(), in.RunIDs, in.Key, min(orDefault(in.MaxResults, mostPoints), mostPoints))
+	if err != nil {
+		return err
+	}
+	return answer(c, struct {
+		Metrics []metricReply `json:"metrics"`
+	}{metricsOf(points)})
+}
+
+// GetMetricHistoryBulkInterval handles GET metrics/get-history-bulk-interval.
+func (t Tracking) GetMetricHistoryBulkInterval(c *gin.Context) error {
+	var in struct {
+		RunIDs     []string `json:"run_ids" mlflow:"required"`
+		Key        string   `json:"metric_key" mlflow:"required"`
+		From       *int64   `json:"start_step"`
+		To         *int64   `json:"end_step"`
+		MaxResults *int64   `json:"max_results"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	if err := tracking.CheckBulk("GetMetricHistoryBulkInterval", in.RunIDs); err != nil {
+		return err
+	}
+	var within *models.StepRange
+	switch {
+	case in.From != nil && in.To != nil:
+		within = &models.StepRange{From: *in.From, To: *in.To}
+	case in.From != nil || in.To != nil:
+		return models.Errorf(models.KindInvalid, "If either start step or end step are specified, both must be specified.")
+	}
+	const most = 2_500
+	points, err := t.Service.SampledHistory(c.Request.Context(), in.RunIDs, in.Key, within, orDefault(in.MaxResults, most))
+	if err != nil {
+		return err
+	}
+	return answer(c, metricsReply{Metrics: metricsOf(points)})
+}

@@ -1,0 +1,189 @@
+package mlflow
+
+import (
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/tracking"
+)
+
+type runInfo struct {
+	UUID         string `json:"run_uuid"`
+	ExperimentID string `json:"experiment_id"`
+	Name         string `json:"run_name"`
+	User         string `json:"user_id"`
+	Status       string `json:"status"`
+	StartMS      int64  `json:"start_time"`
+	EndMS        int64  `json:"end_time,omitempty"`
+	ArtifactURI  string `json:"artifact_uri"`
+	Lifecycle    string `json:"lifecycle_stage"`
+	ID           string `json:"run_id"`
+}
+
+type runData struct {
+	Metrics []metricReply `json:"metrics,omitempty"`
+	Params  []pair        `json:"params,omitempty"`
+	Tags    []pair        `json:"tags,omitempty"`
+}
+
+type runReply struct {
+	Info    runInfo    `json:"info"`
+	Data    runData    `json:"data"`
+	Inputs  runInputs  `json:"inputs"`
+	Outputs runOutputs `json:"outputs"`
+}
+
+func infoOf(r models.Run) runInfo {
+	return runInfo{
+		UUID: r.ID, ExperimentID: strconv.FormatInt(r.ExperimentID, 10), Name: r.Name, User: r.User, Status: string(r.Status),
+		StartMS: r.StartMS, EndMS: r.EndMS, ArtifactURI: r.ArtifactURI, Lifecycle: string(r.Lifecycle), ID: r.ID,
+	}
+}
+
+func runOf(r models.Run) runReply {
+	return runReply{
+		Info: infoOf(r), Data: runData{metricsOf(r.Metrics), paramPairs(r.Params), tagPairs(r.Tags)},
+		Inputs: inputsOf(r), Outputs: outputsOf(r),
+	}
+}
+
+func answerRun(c *gin.Context, r models.Run, err error) error {
+	if err != nil {
+		return err
+	}
+	return answer(c, struct {
+		Run runReply `json:"run"`
+	}{runOf(r)})
+}
+
+// CreateRun handles POST runs/create.
+func (t Tracking) CreateRun(c *gin.Context) error {
+	var in struct {
+		ExperimentID string `json:"experiment_id"`
+		User         string `json:"user_id"`
+		Name         string `json:"run_name"`
+		StartMS      int64  `json:"start_time"`
+		Tags         []pair `json:"tags"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	n := tracking.NewRun{ExperimentID: models.DefaultExperiment, User: in.User, Name: in.Name, StartMS: in.StartMS, Tags: tags(in.Tags)}
+	if in.ExperimentID != "" {
+		var err error
+		if n.ExperimentID, err = tracking.ParseExperimentID(in.ExperimentID); err != nil {
+			return err
+		}
+	}
+	run, err := t.Service.CreateRun(c.Request.Context(), n)
+	return answerRun(c, run, err)
+}
+
+// GetRun handles GET runs/get.
+func (t Tracking) GetRun(c *gin.Context) error {
+	id, err := runID(c)
+	if err != nil {
+		return err
+	}
+	run, err := t.Service.Run(c.Request.Context(), id)
+	return answerRun(c, run, err)
+}
+
+// runID decodes a request that names a run and no more.
+func runID(c *gin.Context) (string, error) {
+	var in runRef
+	if err := decode(c, &in); err != nil {
+		return "", err
+	}
+	return in.id()
+}
+
+// UpdateRun handles POST runs/update.
+func (t Tracking) UpdateRun(c *gin.Context) error {
+	var in struct {
+		RunID   string  `json:"run_id"`
+		RunUUID string  `json:"run_uuid"`
+		Status  string  `json:"status" enum:"RUNNING,SCHEDULED,FINISHED,FAILED,KILLED"`
+		EndMS   *int64  `json:"end_time"`
+		Name    *string `json:"run_name"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	id, err := runRef{in.RunID, in.RunUUID}.id()
+	if err != nil {
+		return err
+	}
+	u := models.RunUpdate{EndMS: in.EndMS, Name: in.Name}
+	if in.Status != "" {
+		status := models.RunStatus(in.Status)
+		u.Status = &status
+	}
+	run, err := t.Service.UpdateRun(c.Request.Context(), id, u)
+	if err != nil {
+		return err
+	}
+	return answer(c, struct {
+		Info runInfo `json:"run_info"`
+	}{infoOf(run)})
+}
+
+// DeleteRun handles POST runs/delete.
+func (t Tracking) DeleteRun(c *gin.Context) error {
+	id, err := runID(c)
+	if err != nil {
+		return err
+	}
+	return done(c, t.Service.DeleteRun(c.Request.Context(), id))
+}
+
+// RestoreRun handles POST runs/restore.
+func (t Tracking) RestoreRun(c *gin.Context) error {
+	id, err := runID(c)
+	if err != nil {
+		return err
+	}
+	return done(c, t.Service.RestoreRun(c.Request.Context(), id))
+}
+
+// SearchRuns handles POST runs/search.
+func (t Tracking) SearchRuns(c *gin.Context) error {
+	var in struct {
+		ExperimentIDs []string `json:"experiment_ids"`
+		Filter        string   `json:"filter"`
+		View          string   `json:"run_view_type" enum:"ACTIVE_ONLY,DELETED_ONLY,ALL"`
+		MaxResults    *int64   `json:"max_results"`
+		OrderBy       []string `json:"order_by"`
+		PageToken     string   `json:"page_token"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	ids, err := tracking.ParseExperimentIDs(in.ExperimentIDs)
+	if err != nil {
+		return err
+	}
+	found, next, err := t.Service.SearchRuns(c.Request.Context(), ids, tracking.Query{
+		Filter: in.Filter, OrderBy: in.OrderBy, View: models.ViewType(in.View), MaxResults: orDefault(in.MaxResults, 1000), PageToken: in.PageToken,
+	})
+	if err != nil {
+		return err
+	}
+	out := make([]runReply, len(found))
+	for i, r := range found {
+		out[i] = runOf(r)
+	}
+	return answer(c, struct {
+		Runs []runReply `json:"runs,omitempty"`
+		Next string     `json:"next_page_token,omitempty"`
+	}{out, next})
+}
+
+func orDefault(given *int64, standard int64) int64 {
+	if given == nil {
+		return standard
+	}
+	return *given
+}
