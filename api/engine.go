@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/slipway-ml/slipway/api/middleware"
+	"github.com/slipway-ml/slipway/api/mlflow"
 	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/models"
 )
@@ -28,6 +29,7 @@ type Handlers struct {
 	Database Pinger
 	Registry *prometheus.Registry
 	V1       *v1.Server
+	Tracking mlflow.Tracking
 	Keys     v1.Once
 }
 

@@ -60,6 +60,7 @@ func (a *App) wire() (*parts, error) {
 		return nil, err
 	}
 	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Keys: idempotency.Service{DB: a.db}}
+	a.wireTracking(p)
 	return p, nil
 }
 

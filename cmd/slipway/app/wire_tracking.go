@@ -1,0 +1,25 @@
+package app
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-ml/slipway/api/mlflow"
+	"github.com/slipway-ml/slipway/services/tracking"
+)
+
+// wireTracking builds what MLflow's clients log to.
+func (a *App) wireTracking(p *parts) {
+	service := &tracking.Service{DB: a.db, ArtifactRoot: a.cfg.DefaultArtifactRoot, Now: time.Now, NewID: newID}
+	p.handlers.Tracking = mlflow.Tracking{Service: service}
+	p.start = append(p.start, service.Init)
+}
+
+// newID makes 32 hex digits that grow with time, so that new rows stand
+// together in an index.
+func newID() string {
+	id := uuid.Must(uuid.NewV7())
+	return hex.EncodeToString(id[:])
+}
