@@ -120,6 +120,26 @@ func readJSON(t *testing.T, path string, into any) {
 	require.NoError(t, json.Unmarshal(data, into))
 }
 
+// TestLayoutsScoreAlike: the same detector in other layouts. Suppression inside
+// the model takes every class of an anchor, so it differs a little.
+func TestLayoutsScoreAlike(t *testing.T) {
+	t.Parallel()
+	for model, tolerance := range map[string]float64{"yolov5": 0.01, "end-to-end": 0.03} {
+		t.Run(model, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for from, to := range map[string]string{
+				"testdata/" + model + ".onnx":                model + ".onnx",
+				filepath.Join(shapes, "v1.reference.json"):   model + ".reference.json",
+				filepath.Join(shapes, "instances.coco.json"): "instances.coco.json",
+			} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, to), readFile(t, from), 0o600))
+			}
+			scoreLikeReference(t, dir, filepath.Join(shapes, "val/images"), model, tolerance)
+		})
+	}
+}
+
 // TestFragileFailsInTheDark: the model answers every labelled picture and fails
 // on five live ones. ONNX Runtime calls that an invalid argument; it is the
 // model's failure all the same, and counted.

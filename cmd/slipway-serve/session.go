@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strings"
+	"path/filepath"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -19,21 +18,6 @@ type session struct {
 	info    serving.Info
 	columns []string
 }
-
-// brokenModelError is a model that does not load: its maker's business.
-type brokenModelError struct {
-	message string
-	cause   error
-}
-
-func (e *brokenModelError) Error() string {
-	if e.cause == nil {
-		return e.message
-	}
-	return e.message + ": " + e.cause.Error()
-}
-
-func (e *brokenModelError) Unwrap() error { return e.cause }
 
 // openSession loads ONNX Runtime and the model. A brokenModelError says that
 // the model is at fault, any other error that we are.
@@ -51,10 +35,7 @@ func openSession(model, library string, threads int) (*session, error) {
 	}
 	s.columns = folder.Columns
 	if s.info, err = serving.ReadInfo(folder.ONNX); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, &brokenModelError{message: "the model is not complete", cause: err}
-		}
-		return nil, &brokenModelError{message: folder.ONNX + " is not a model that can be served", cause: err}
+		return nil, &brokenModelError{message: filepath.Base(folder.ONNX) + " cannot be served", cause: err}
 	}
 	options, err := sessionOptions(threads)
 	if err != nil {
@@ -63,27 +44,9 @@ func openSession(model, library string, threads int) (*session, error) {
 	defer options.Destroy() //nolint:errcheck // frees memory
 	s.ort, err = ort.NewDynamicAdvancedSession(folder.ONNX, specNames(s.info.Inputs), specNames(s.info.Outputs), options)
 	if err != nil {
-		return nil, s.broken(folder.ONNX, err)
+		return nil, s.broken(filepath.Base(folder.ONNX), err)
 	}
 	return s, nil
-}
-
-// broken says what ONNX Runtime's error means, with the numbers of both sides.
-func (s *session) broken(path string, err error) error {
-	words := "does not load"
-	switch text := err.Error(); {
-	case strings.Contains(text, "IR version"):
-		words = fmt.Sprintf("has IR version %d, which is above what %s reads: export it with an older one", s.info.IRVersion, s.runtime)
-	case strings.Contains(text, "opset"), strings.Contains(text, "Opset"):
-		words = fmt.Sprintf("needs opsets %s, which is above what %s runs: export it with an older one", s.info.OpsetWords(), s.runtime)
-	case strings.Contains(text, "not a registered function/op"):
-		words = fmt.Sprintf("uses an operator that %s does not have (opsets %s)", s.runtime, s.info.OpsetWords())
-	case strings.Contains(text, "Protobuf parsing failed"):
-		words = "is cut off or damaged"
-	case strings.Contains(text, "external"), strings.Contains(text, "External"):
-		words = "needs a file of weights that is not there"
-	}
-	return &brokenModelError{message: path + " " + words, cause: err}
 }
 
 func sessionOptions(threads int) (*ort.SessionOptions, error) {

@@ -19,8 +19,8 @@ import (
 
 const shapes = "../../tests/data/shapes"
 
-// binary builds slipway-serve once, and finds ONNX Runtime for it.
-var binary = sync.OnceValues(func() (string, error) {
+// program builds slipway-serve once, and finds ONNX Runtime for it.
+var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "slipway-serve")
 	if err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func (e *buildError) Error() string { return e.out }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
+	if path, err := program(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
@@ -90,7 +90,7 @@ func (b *lockedBuffer) text() string {
 func command(t *testing.T, model string, args ...string) (*exec.Cmd, *lockedBuffer) {
 	t.Helper()
 	library := onnxRuntime(t)
-	path, err := binary()
+	path, err := program()
 	require.NoError(t, err)
 	cmd := exec.Command(path, append([]string{"--model", model, "--port", "0", "--ort", library}, args...)...)
 	log := &lockedBuffer{}
@@ -194,4 +194,16 @@ func (s *instance) metric(sample string) string {
 		}
 	}
 	return "0"
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -135,6 +135,7 @@ func (c *cursor) text(field string) (string, error) {
 			return "", invalid("%s: not valid JSON: a control sign inside a text (byte %d)", fieldName(field), c.at)
 		}
 	}
+	c.at = len(c.data)
 	return "", invalid("%s: not valid JSON: the text is cut off", fieldName(field))
 }
 

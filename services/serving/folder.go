@@ -21,7 +21,7 @@ type Folder struct {
 func OpenFolder(path string) (Folder, error) {
 	stat, err := os.Stat(path)
 	if err != nil {
-		return Folder{}, fmt.Errorf("the model is not there: %w", err)
+		return Folder{}, err
 	}
 	if !stat.IsDir() {
 		return Folder{ONNX: path}, nil

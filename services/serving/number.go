@@ -1,6 +1,7 @@
 package serving
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 )
@@ -61,14 +62,15 @@ func (c *cursor) number(field string) (decimal, error) {
 // digits adds digits to the mantissa; each moves the exponent by shift, and by
 // one more when there is no room for it.
 func (d *decimal) digits(data []byte, i, shift int) int {
-	const room = (math.MaxUint64 - 9) / 10
+	const tenth, last = math.MaxUint64 / 10, math.MaxUint64 % 10
 	for ; i < len(data) && data[i]-'0' < 10; i++ {
-		if d.mantissa > room {
+		digit := uint64(data[i] - '0')
+		if d.mantissa > tenth || d.mantissa == tenth && digit > last {
 			d.cut = true
 			d.exponent += shift + 1
 			continue
 		}
-		d.mantissa = d.mantissa*10 + uint64(data[i]-'0')
+		d.mantissa = d.mantissa*10 + digit
 		d.exponent += shift
 	}
 	return i
@@ -122,11 +124,14 @@ func (c *cursor) float64(field string) (float64, error) {
 // float32 reads a number, correctly rounded. The cheap float64 decides unless
 // it lies next to the middle between two float32.
 func (c *cursor) float32(field string) (float32, error) {
-	d, err := c.number(field)
-	if err != nil {
-		return 0, err
-	}
 	const below, middle = 1<<29 - 1, 1 << 28 // the bits that float32 does not have
+	d, ok := c.plain()
+	if !ok {
+		var err error
+		if d, err = c.number(field); err != nil {
+			return 0, err
+		}
+	}
 	if f, ok := d.near(); ok {
 		if rest := int64(math.Float64bits(f) & below); rest < middle-4 || rest > middle+4 {
 			return float32(f), nil
@@ -137,6 +142,51 @@ func (c *cursor) float32(field string) (float32, error) {
 		return 0, invalid("%s: %s is out of range for FP32", fieldName(field), d.text)
 	}
 	return float32(f), nil
+}
+
+// plain scans the numbers that pictures are made of, such as 0.12941177, at
+// several times the speed of number: one digit, a point, and up to 18 more,
+// eight at a time. It takes nothing when the number is another.
+func (c *cursor) plain() (d decimal, ok bool) {
+	c.token()
+	data, i := c.data, c.at
+	if i+1 >= len(data) || data[i]-'0' > 9 || data[i+1] != '.' {
+		return d, false
+	}
+	m := uint64(data[i] - '0')
+	i += 2
+	fraction := i
+	for ; i+8 <= len(data) && i < fraction+16; i += 8 {
+		eight := binary.LittleEndian.Uint64(data[i:])
+		if !allDigits(eight) {
+			break
+		}
+		m = m*1e8 + eightDigits(eight)
+	}
+	for ; i < len(data) && data[i]-'0' < 10; i++ {
+		m = m*10 + uint64(data[i]-'0')
+	}
+	if i == fraction || i > fraction+18 || i < len(data) && data[i]|0x20 == 'e' {
+		return d, false
+	}
+	d = decimal{mantissa: m, exponent: fraction - i, text: data[c.at:i]}
+	c.at = i
+	return d, true
+}
+
+// allDigits tells whether eight bytes are digits.
+func allDigits(v uint64) bool {
+	const high, six = 0xf0f0f0f0f0f0f0f0, 0x0606060606060606
+	return v&high|(v+six)&high>>4 == 0x3333333333333333
+}
+
+// eightDigits is the value of eight digits, the first in the lowest byte: pairs,
+// then fours, then all are added up side by side.
+func eightDigits(v uint64) uint64 {
+	v -= 0x3030303030303030
+	v = v*10 + v>>8
+	const mask = 0x000000ff000000ff
+	return (v&mask*(100+1000000<<32) + v>>16&mask*(1+10000<<32)) >> 32
 }
 
 // integer reads a whole number between low and high, 1.0 and 1e3 included.
