@@ -58,8 +58,8 @@ format: ## Format every file as "make check" wants it
 	@$$(scripts/tool lint $(cache)) fmt
 
 .PHONY: generate
-generate: ## Generate code from openapi/slipway.yaml
-	@go generate ./openapi
+generate: ## Generate code from openapi/slipway.yaml, and docs/cli.md
+	@go generate ./openapi ./cmd/slipway/cli
 
 .PHONY: lock
 lock: ## Pin the Python packages anew, from tools/python/requirements.in

@@ -22,7 +22,7 @@ func (a *Audit) Run(ctx context.Context, s *Streams) error {
 		return err
 	}
 	list, err := answer[client.AuditList](api.ListAudit(ctx, &client.ListAuditParams{
-		Model: a.Model, Environment: a.Env, Action: a.Action, MaxResults: a.Limit,
+		Model: set(a.Model), Environment: set(a.Env), Action: set(a.Action), MaxResults: set(a.Limit),
 	}))
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func (b *Build) Run(ctx context.Context, s *Streams) error {
 	image, err := answer[client.Image](api.CreateImage(ctx, b.Model, b.Version, &client.CreateImageParams{IdempotencyKey: once()}))
 	for err == nil && b.Wait && image.State != client.ImageStateReady && image.State != client.ImageStateFailed {
 		s.notef("image %d of %s %s: %s", image.Id, b.Model, b.Version, image.State)
-		image, err = answer[client.Image](api.GetImage(ctx, strconv.FormatInt(image.Id, 10), &client.GetImageParams{Wait: "30s"}))
+		image, err = answer[client.Image](api.GetImage(ctx, strconv.FormatInt(image.Id, 10), &client.GetImageParams{Wait: set("30s")}))
 	}
 	switch {
 	case err != nil:

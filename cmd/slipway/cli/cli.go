@@ -36,6 +36,8 @@ type Commands struct {
 	Audit    Audit    `cmd:"" help:"Show who decided what, when and why."`
 	Doctor   Doctor   `cmd:"" help:"Look whether this machine has what Slipway needs."`
 	Version  Version  `cmd:"" help:"Print the version."`
+
+	Reference Reference `cmd:"" hidden:"" help:"Print the reference page of the documentation."`
 }
 
 // Streams are what a command reads and writes: results go to Out, news on the

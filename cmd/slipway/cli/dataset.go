@@ -29,7 +29,7 @@ func (d *DatasetShow) Run(ctx context.Context, s *Streams) error {
 		return err
 	}
 	if d.Name == "" {
-		list, err := answer[client.DatasetList](api.ListDatasets(ctx, &client.ListDatasetsParams{MaxResults: 1000}))
+		list, err := answer[client.DatasetList](api.ListDatasets(ctx, &client.ListDatasetsParams{MaxResults: set(1000)}))
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (d *DatasetVerify) Run(ctx context.Context, s *Streams) error {
 		here[f.Path] = f.Digest
 	}
 	differ := 0
-	params := &client.ListDatasetFilesParams{MaxResults: 1000}
+	params := &client.ListDatasetFilesParams{MaxResults: set(1000)}
 	for {
 		page, err := answer[client.DatasetFileList](api.ListDatasetFiles(ctx, name, version, params))
 		if err != nil {
@@ -111,7 +111,7 @@ func (d *DatasetVerify) Run(ctx context.Context, s *Streams) error {
 			}
 			delete(here, f.Path)
 		}
-		if params.PageToken = page.NextPageToken; params.PageToken == "" {
+		if params.PageToken = set(page.NextPageToken); params.PageToken == nil {
 			break
 		}
 	}

@@ -85,7 +85,7 @@ func (r *Rollout) decide(ctx context.Context, s *Streams, do func(*client.Client
 }
 
 func lastPromotion(ctx context.Context, api *client.Client, model, environment string) (client.Promotion, error) {
-	list, err := answer[client.PromotionList](api.ListPromotions(ctx, model, environment, &client.ListPromotionsParams{MaxResults: 1}))
+	list, err := answer[client.PromotionList](api.ListPromotions(ctx, model, environment, &client.ListPromotionsParams{MaxResults: set(1)}))
 	if err != nil {
 		return client.Promotion{}, err
 	}

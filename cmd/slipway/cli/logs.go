@@ -48,7 +48,7 @@ func (l *Logs) open(ctx context.Context, api *client.Client) (*http.Response, er
 		if err != nil {
 			return nil, err
 		}
-		return api.GetValidationLog(ctx, validation.Id, &client.GetValidationLogParams{Step: l.Step})
+		return api.GetValidationLog(ctx, validation.Id, &client.GetValidationLogParams{Step: set(l.Step)})
 	}
 	if l.Release == 0 {
 		environment, err := answer[client.Environment](api.GetEnvironment(ctx, l.Model, l.Env))

@@ -87,7 +87,7 @@ func (p *PipelineShow) Run(ctx context.Context, s *Streams) error {
 		table(s.Out, rows)
 		return nil
 	}
-	found, err := answer[client.Pipeline](api.GetPipeline(ctx, p.Model, &client.GetPipelineParams{Revision: p.Revision}))
+	found, err := answer[client.Pipeline](api.GetPipeline(ctx, p.Model, &client.GetPipelineParams{Revision: set(p.Revision)}))
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,16 @@ func unreachable(err error) error {
 }
 
 // once makes a key for one POST, so that a repeat does it once.
-func once() string { return uuid.NewString() }
+func once() *string { return new(uuid.NewString()) }
+
+// set is a parameter that is sent where it says something.
+func set[T comparable](value T) *T {
+	var zero T
+	if value == zero {
+		return nil
+	}
+	return &value
+}
 
 // mlflow calls a route of MLflow's own API.
 func mlflow[T any](ctx context.Context, r *Remote, method, path string, query url.Values, body any) (T, error) {

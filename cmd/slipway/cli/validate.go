@@ -52,7 +52,7 @@ func (v *Validate) Run(ctx context.Context, s *Streams) error {
 var errNone = errors.New("there is none yet")
 
 func latestValidation(ctx context.Context, api *client.Client, model, version string) (client.Validation, error) {
-	list, err := answer[client.ValidationList](api.ListValidations(ctx, model, version, &client.ListValidationsParams{MaxResults: 1}))
+	list, err := answer[client.ValidationList](api.ListValidations(ctx, model, version, &client.ListValidationsParams{MaxResults: set(1)}))
 	if err != nil {
 		return client.Validation{}, err
 	}

@@ -1,0 +1,53 @@
+// Package cli_test runs the scenarios of this folder: one text file each, with
+// the commands a person gives, what they see, and the files it needs.
+package cli_test
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/cmd/slipway/cli"
+	"github.com/slipway-ml/slipway/deploy/process"
+	"github.com/slipway-ml/slipway/tests/world"
+)
+
+func TestMain(m *testing.M) {
+	process.Supervise()
+	testscript.Main(m, map[string]func(){"slipway": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
+	}})
+}
+
+// Each scenario has a server of its own, at $MLFLOW_TRACKING_URI as stock
+// clients have it, and the shapes data set and models under $SHAPES.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(file, ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			w := world.Start(t)
+			testscript.Run(t, testscript.Params{
+				Files: []string{file}, RequireExplicitExec: true,
+				Setup: func(env *testscript.Env) error {
+					env.Setenv("MLFLOW_TRACKING_URI", w.URL)
+					env.Setenv("SHAPES", filepath.Join(world.Root(), "tests", "data", "shapes"))
+					return nil
+				},
+			})
+		})
+	}
+}
