@@ -64,6 +64,9 @@ const (
 )
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "--probe" {
+		os.Exit(probe(os.Args[2]))
+	}
 	var f flags
 	kong.Parse(&f, kong.Description("Serves one ONNX model over HTTP."))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
