@@ -48,7 +48,7 @@ type ReleaseStore interface {
 
 // PromotionStore keeps promotions.
 type PromotionStore interface {
-	// Create adds a promotion.
+	// Create adds a promotion, requested now by the context's principal.
 	Create(p models.Promotion) (models.Promotion, error)
 	// Get finds a promotion by id, else not_found.
 	Get(id int64) (models.Promotion, error)

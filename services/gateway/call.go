@@ -117,7 +117,9 @@ func (c *call) failed() bool {
 // count tells the analysis, but for the first requests of an instance and for
 // those that asked for a release by number.
 func (c *call) count(s *share, failed bool) {
+	s.release.answered.Add(1)
 	if failed {
+		s.release.failed.Add(1)
 		s.release.series.failures.Inc()
 	}
 	if c.to.release != 0 || (c.on != nil && c.on.answered.Add(1) <= c.gateway.cfg.Warmup) {

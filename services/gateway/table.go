@@ -36,6 +36,8 @@ type release struct {
 	number   int64
 	series   series
 	inFlight atomic.Int64
+	answered atomic.Int64
+	failed   atomic.Int64
 	gone     atomic.Bool // out of the table: take it no more
 	goneAt   time.Time
 	copies   map[string]*instance // by id and address

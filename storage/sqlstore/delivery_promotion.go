@@ -141,7 +141,7 @@ func (t promotions) Create(p models.Promotion) (models.Promotion, error) {
 	if err != nil {
 		return p, err
 	}
-	p.RequestedAt, p.StateAt, p.UpdatedAt = now, now, now
+	p.RequestedAt, p.StateAt, p.UpdatedAt, p.RequestedBy = now, now, now, models.PrincipalOf(t.ctx).Name
 	row, err := promotionRowOf(p)
 	if err != nil {
 		return p, err

@@ -27,7 +27,7 @@ func TestDeliveryRowsReadBack(t *testing.T) {
 			EnvironmentID: env.ID, VersionID: v.ID, Cause: models.CauseManual, State: models.PromotionBuilding,
 			Spec:  models.EnvironmentSpec{Target: "process", Rollout: models.RolloutSpec{Steps: []models.RolloutStep{{Weight: 25, Hold: time.Minute}, {Weight: 100}}}},
 			Gates: []models.GateResult{{Gate: "validated", Passed: true, Reason: "validation 1 passed"}},
-			Steps: []models.StepProgress{{Weight: 25, Hold: time.Minute}}, Tally: []byte(`{}`), RequestedBy: "anonymous", RequestReason: "why not",
+			Steps: []models.StepProgress{{Weight: 25, Hold: time.Minute}}, Tally: []byte(`{}`), RequestReason: "why not",
 		})
 		require.NoError(t, err)
 		require.Equal(t, "shapes", p.Model)

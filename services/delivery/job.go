@@ -1,0 +1,58 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/job"
+)
+
+// Workers are the jobs that this service does.
+func (s *Service) Workers() []job.Worker {
+	return []job.Worker{promoteJob{s}, retireJob{s}, validatedJob{s}}
+}
+
+// week bounds a rollout that waits for a person.
+const week = 7 * 24 * time.Hour
+
+type promoteJob struct{ *Service }
+
+func (promoteJob) Kind() string           { return models.JobPromote }
+func (promoteJob) Timeout() time.Duration { return week }
+
+func (w promoteJob) Work(ctx context.Context, j job.Job) error {
+	var args promoteArgs
+	if err := j.Decode(&args); err != nil {
+		return err
+	}
+	return w.carry(ctx, args.PromotionID)
+}
+
+type retireJob struct{ *Service }
+
+func (retireJob) Kind() string           { return models.JobRetire }
+func (retireJob) Timeout() time.Duration { return 15 * time.Minute }
+
+func (w retireJob) Work(ctx context.Context, j job.Job) error {
+	var args retireArgs
+	if err := j.Decode(&args); err != nil {
+		return err
+	}
+	return w.Retire(ctx, args.ReleaseID)
+}
+
+type validatedJob struct{ *Service }
+
+func (validatedJob) Kind() string           { return models.JobValidated }
+func (validatedJob) Timeout() time.Duration { return time.Minute }
+
+func (w validatedJob) Work(ctx context.Context, j job.Job) error {
+	var args struct {
+		ValidationID int64 `json:"validation_id"`
+	}
+	if err := j.Decode(&args); err != nil {
+		return err
+	}
+	return w.Validated(ctx, args.ValidationID)
+}
