@@ -136,7 +136,9 @@ func (w *World) Do(method, path string, body any, header ...string) Response {
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	require.NoError(w.t, err)
-	return Response{Status: res.StatusCode, Header: res.Header, Body: raw}
+	answer := Response{Status: res.StatusCode, Header: res.Header, Body: raw}
+	require.NoError(w.t, keepsContract(req, answer), "%s %s answers what openapi/slipway.yaml does not tell", method, path)
+	return answer
 }
 
 // OK is Do for a JSON answer of status 200 (202 and 201 too).
