@@ -17,27 +17,23 @@ type runRow struct {
 	StartMS      int64  `gorm:"column:start_ms"`
 	EndMS        *int64 `gorm:"column:end_ms"`
 	DeletedMS    *int64 `gorm:"column:deleted_ms"`
+
+	ArtifactLocation string `gorm:"->"` // its experiment's; read along, never written
 }
 
 func (runRow) TableName() string { return "run" }
 
-// runView is a run with what its artifact URI is made of.
-type runView struct {
-	runRow
-	ArtifactLocation string
-}
-
 const runColumns = "run.*, (SELECT artifact_location FROM experiment e WHERE e.id = run.experiment_id) AS artifact_location"
 
-func (v runView) model() models.Run {
-	r := models.Run{
-		Key: v.ID, ID: v.UUID, ExperimentID: v.ExperimentID, Name: v.Name, User: v.UserName, Status: models.RunStatus(v.Status),
-		StartMS: v.StartMS, Lifecycle: lifecycle(v.DeletedMS), ArtifactURI: models.JoinURI(v.ArtifactLocation, v.UUID, "artifacts"),
+func (r runRow) model() models.Run {
+	run := models.Run{
+		Key: r.ID, ID: r.UUID, ExperimentID: r.ExperimentID, Name: r.Name, User: r.UserName, Status: models.RunStatus(r.Status),
+		StartMS: r.StartMS, Lifecycle: lifecycle(r.DeletedMS), ArtifactURI: models.JoinURI(r.ArtifactLocation, r.UUID, "artifacts"),
 	}
-	if v.EndMS != nil {
-		r.EndMS = *v.EndMS
+	if r.EndMS != nil {
+		run.EndMS = *r.EndMS
 	}
-	return r
+	return run
 }
 
 type runs struct{ *tx }
@@ -59,14 +55,14 @@ func (t runs) Create(r models.Run) (int64, error) {
 
 // Find implements storage.RunStore.
 func (t runs) Find(id string) (models.Run, error) {
-	var views []runView
-	if err := t.db.Raw("SELECT "+runColumns+" FROM run WHERE uuid = ?", id).Scan(&views).Error; err != nil {
+	var rows []runRow
+	if err := t.db.Raw("SELECT "+runColumns+" FROM run WHERE uuid = ?", id).Scan(&rows).Error; err != nil {
 		return models.Run{}, err
 	}
-	if len(views) == 0 {
+	if len(rows) == 0 {
 		return models.Run{}, models.Errorf(models.KindNotFound, "Run with id=%s not found", id)
 	}
-	return views[0].model(), nil
+	return rows[0].model(), nil
 }
 
 // Load implements storage.RunStore.
@@ -198,13 +194,13 @@ func (t runs) Search(q models.Search) ([]models.Run, error) {
 	s.experiments("run", q.ExperimentIDs, t.inInts())
 	s.view("run", q.View)
 	query, args := s.build(runColumns, "run")
-	var views []runView
-	if err := t.db.Raw(query, args...).Scan(&views).Error; err != nil {
+	var rows []runRow
+	if err := t.db.Raw(query, args...).Scan(&rows).Error; err != nil {
 		return nil, err
 	}
-	out := make([]models.Run, len(views))
-	for i, v := range views {
-		out[i] = v.model()
+	out := make([]models.Run, len(rows))
+	for i, r := range rows {
+		out[i] = r.model()
 	}
 	return out, t.load(out)
 }
