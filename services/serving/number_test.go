@@ -63,7 +63,7 @@ func FuzzCursor(f *testing.F) {
 		require.LessOrEqual(t, c.at, len(data))
 		for _, typ := range []Type{FP32, Int64, Bytes, Bool} {
 			c = &cursor{data: data}
-			tensor, err := readTensor(c, "x", typ)
+			tensor, err := readTensor(c, "x", typ, 4)
 			require.LessOrEqual(t, c.at, len(data))
 			if err != nil {
 				continue
@@ -104,7 +104,7 @@ func BenchmarkReadPicture(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := readTensor(&cursor{data: body}, "x", FP32); err != nil {
+				if _, err := readTensor(&cursor{data: body}, "x", FP32, 3*160*160); err != nil {
 					b.Fatal(err)
 				}
 			}
