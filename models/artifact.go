@@ -18,6 +18,21 @@ type Artifact struct {
 	Modified time.Time // as the store tells it: another time is another content
 }
 
+// ArtifactScheme is the URI scheme of what a server's artifact routes serve.
+const ArtifactScheme = "mlflow-artifacts"
+
+// ArtifactKey gives the store's key of an artifact URI of this server,
+// mlflow-artifacts:/KEY. What follows the slash is taken as it stands: clients
+// append names to it without encoding them.
+func ArtifactKey(uri string) (string, bool) {
+	rest, ok := strings.CutPrefix(uri, ArtifactScheme+":/")
+	if !ok || strings.HasPrefix(rest, "/") && !strings.HasPrefix(rest, "//") { // another server's, //host/…
+		return "", false
+	}
+	key := strings.Trim(rest, "/")
+	return key, key != ""
+}
+
 // ManifestEntry is one file of a model version: its path inside the version,
 // and where its bytes are.
 type ManifestEntry struct {

@@ -74,8 +74,18 @@ func ParseStage(name string) (Stage, error) {
 	return "", Errorf(KindInvalid, "Invalid Model Version stage: %s. Value must be one of None, Staging, Production, Archived.", name)
 }
 
-// StageOf gives the stage that mirrors an environment of that name, if any.
+// Environment gives the name of the environment that a stage mirrors: staging
+// or production; the other stages mirror none.
+func (s Stage) Environment() (string, bool) {
+	return strings.ToLower(string(s)), s == StageStaging || s == StageProduction
+}
+
+// StageOf gives the stage that mirrors an environment, if one does.
 func StageOf(environment string) (Stage, bool) {
-	stage, err := ParseStage(environment)
-	return stage, err == nil && (stage == StageStaging || stage == StageProduction)
+	for _, s := range Stages() {
+		if name, ok := s.Environment(); ok && name == environment {
+			return s, true
+		}
+	}
+	return "", false
 }

@@ -23,6 +23,8 @@ type RegisteredModelStore interface {
 	SetAlias(id int64, alias string, version int64) error
 	// DeleteAlias removes an alias; a missing one is no error.
 	DeleteAlias(id int64, alias string) error
+	// Search selects models, by name where q says nothing else.
+	Search(q models.Search) ([]models.RegisteredModel, error)
 }
 
 // VersionStore keeps model versions. A number is given once: a deleted version
@@ -36,6 +38,10 @@ type VersionStore interface {
 	ByNumber(model string, number int64) (models.Version, error)
 	// Latest gives the highest version of each stage asked for; all without.
 	Latest(modelID int64, stages ...models.Stage) ([]models.Version, error)
+	// LatestOf is Latest for several models, by their ids.
+	LatestOf(modelIDs []int64, stages ...models.Stage) (map[int64][]models.Version, error)
+	// Search selects versions, those changed last first.
+	Search(q models.Search) ([]models.Version, error)
 	// Newest gives the highest version of all stages, else not_found.
 	Newest(modelID int64) (models.Version, error)
 	// Update changes a version and dates it and its model.

@@ -88,11 +88,23 @@ func (s versionStore) ByNumber(model string, number int64) (models.Version, erro
 }
 
 func (s versionStore) Latest(modelID int64, stages ...models.Stage) ([]models.Version, error) {
+	of, err := s.LatestOf([]int64{modelID}, stages...)
+	return of[modelID], err
+}
+
+func (s versionStore) LatestOf(modelIDs []int64, stages ...models.Stage) (map[int64][]models.Version, error) {
 	if len(stages) == 0 {
 		stages = models.Stages()
 	}
-	return s.list(s.liveVersions().Where(`v.model_id = ? AND v.stage IN ? AND v.number = (SELECT max(o.number) FROM model_version AS o
-		WHERE o.model_id = v.model_id AND o.stage = v.stage AND o.deleted = 0)`, modelID, stages).Order("v.number"))
+	of := make(map[int64][]models.Version, len(modelIDs))
+	return of, inChunks(modelIDs, func(part []int64) error {
+		list, err := s.list(s.liveVersions().Where(`v.model_id IN ? AND v.stage IN ? AND v.number = (SELECT max(o.number) FROM model_version AS o
+			WHERE o.model_id = v.model_id AND o.stage = v.stage AND o.deleted = 0)`, part, stages).Order("v.number"))
+		for _, v := range list {
+			of[v.ModelID] = append(of[v.ModelID], v)
+		}
+		return err
+	})
 }
 
 func (s versionStore) Newest(modelID int64) (models.Version, error) {
