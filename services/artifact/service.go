@@ -1,0 +1,115 @@
+package artifact
+
+import (
+	"context"
+	"crypto/rand"
+	"hash/fnv"
+	"sync"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/storage/blob"
+)
+
+// Service keeps artifacts. All its methods may be called concurrently.
+type Service struct {
+	db    storage.DB
+	blobs blob.Store
+
+	// Replacing a path's bytes and recording their digest are two steps; who
+	// does both holds the path's lock. Uploads of other paths share it rarely.
+	locks [64]sync.Mutex
+}
+
+// New makes a Service on a database and a store.
+func New(db storage.DB, blobs blob.Store) *Service { return &Service{db: db, blobs: blobs} }
+
+func (s *Service) lock(key string) *sync.Mutex {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key))
+	return &s.locks[h.Sum32()%uint32(len(s.locks))]
+}
+
+// lockAll keeps every upload from ending until unlock.
+func (s *Service) lockAll() (unlock func()) {
+	for i := range s.locks {
+		s.locks[i].Lock()
+	}
+	return func() {
+		for i := range s.locks {
+			s.locks[i].Unlock()
+		}
+	}
+}
+
+// keep makes what stands at or under a path free to be replaced: digests
+// recorded for it are forgotten, and bytes that a manifest cites get a name of
+// their own, which the manifest reads from then on. A crash at any point
+// leaves every manifest with its bytes.
+func (s *Service) keep(ctx context.Context, path string) error {
+	var cited []models.ManifestEntry
+	var recorded []models.Artifact
+	look := func(tx storage.Tx) (err error) {
+		if recorded, err = tx.Artifacts().Under(path); err == nil {
+			cited, err = tx.Manifests().Cited(path)
+		}
+		return err
+	}
+	if err := s.db.View(ctx, look); err != nil || len(recorded)+len(cited) == 0 {
+		return err
+	}
+	// With its record gone no new manifest can cite a file by digest.
+	if err := s.db.InTx(ctx, func(tx storage.Tx) error {
+		if err := look(tx); err != nil {
+			return err
+		}
+		return tx.Artifacts().Forget(path)
+	}); err != nil {
+		return err
+	}
+	if len(cited) == 0 {
+		return nil
+	}
+	kept := make([]string, len(cited))
+	for i, e := range cited {
+		var err error
+		if kept[i], err = s.copyOff(ctx, e, recorded); err != nil && !models.IsKind(err, models.KindNotFound) {
+			return err // bytes that are gone already cannot be kept
+		}
+	}
+	return s.db.InTx(ctx, func(tx storage.Tx) error {
+		for i, e := range cited {
+			if kept[i] == "" {
+				continue
+			}
+			if err := tx.Manifests().Move(e.Key, e.SHA256, kept[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// copyOff copies an entry's bytes under their digest, or, where they may have
+// been changed past us, under a name of their own.
+func (s *Service) copyOff(ctx context.Context, e models.ManifestEntry, recorded []models.Artifact) (string, error) {
+	o, err := s.blobs.Stat(ctx, e.Key)
+	if err != nil {
+		return "", err
+	}
+	to := blob.Reserved + "/kept/" + rand.Text()
+	for _, a := range recorded {
+		if a.Key == e.Key && a.SHA256 == e.SHA256 && unchanged(a, o) {
+			to = blob.Reserved + "/sha256/" + e.SHA256[:2] + "/" + e.SHA256
+			if _, err := s.blobs.Stat(ctx, to); err == nil {
+				return to, nil
+			}
+		}
+	}
+	return to, s.blobs.Copy(ctx, e.Key, to)
+}
+
+// unchanged tells whether an object is still the one that was recorded.
+func unchanged(a models.Artifact, o blob.Object) bool {
+	return a.Size == o.Size && a.Modified.UnixMicro() == o.Modified.UnixMicro()
+}
