@@ -26,11 +26,13 @@ type Pinger interface {
 
 // Handlers is what the routes call.
 type Handlers struct {
-	Database Pinger
-	Registry *prometheus.Registry
-	V1       *v1.Server
-	Tracking mlflow.Tracking
-	Keys     v1.Once
+	Database  Pinger
+	Registry  *prometheus.Registry
+	V1        *v1.Server
+	Tracking  mlflow.Tracking
+	Models    mlflow.Registry
+	Artifacts mlflow.Artifacts
+	Keys      v1.Once
 }
 
 // Options are the edge's settings.

@@ -40,6 +40,8 @@ func routes(h Handlers) ([]Route, error) {
 		{http.MethodGet, "/metrics", Read, h.Metrics},
 	}
 	table = append(table, trackingRoutes(h.Tracking)...)
+	table = append(table, registryRoutes(h.Models)...)
+	table = append(table, artifactRoutes(h.Artifacts)...)
 	own, err := ownRoutes(h)
 	if err != nil {
 		return nil, err
@@ -94,6 +96,61 @@ func trackingRoutes(t mlflow.Tracking) []Route {
 		{http.MethodPatch, a2 + "logged-models/:model_id/tags", Write, t.SetModelTags},
 		{http.MethodDelete, a2 + "logged-models/:model_id/tags/:tag_key", Write, t.DeleteModelTag},
 	})
+}
+
+// registryRoutes are MLflow's for registered models and model versions.
+func registryRoutes(r mlflow.Registry) []Route {
+	const m, v = "2.0/mlflow/registered-models/", "2.0/mlflow/model-versions/"
+	return twins([]Route{
+		{http.MethodPost, m + "create", Write, r.CreateModel},
+		{http.MethodGet, m + "get", Read, r.GetModel},
+		{http.MethodPost, m + "rename", Write, r.RenameModel},
+		{http.MethodPatch, m + "update", Write, r.UpdateModel},
+		{http.MethodDelete, m + "delete", Write, r.DeleteModel},
+		{http.MethodGet, m + "search", Read, r.SearchModels},
+		{http.MethodPost, m + "get-latest-versions", Read, r.LatestVersions},
+		{http.MethodGet, m + "get-latest-versions", Read, r.LatestVersions},
+		{http.MethodPost, m + "set-tag", Write, r.SetModelTag},
+		{http.MethodDelete, m + "delete-tag", Write, r.DeleteModelTag},
+		{http.MethodPost, m + "alias", Write, r.SetAlias},
+		{http.MethodGet, m + "alias", Read, r.GetByAlias},
+		{http.MethodDelete, m + "alias", Write, r.DeleteAlias},
+
+		{http.MethodPost, v + "create", Write, r.CreateVersion},
+		{http.MethodGet, v + "get", Read, r.GetVersion},
+		{http.MethodPatch, v + "update", Write, r.UpdateVersion},
+		{http.MethodDelete, v + "delete", Write, r.DeleteVersion},
+		{http.MethodGet, v + "search", Read, r.SearchVersions},
+		{http.MethodGet, v + "get-download-uri", Read, r.GetDownloadURI},
+		{http.MethodPost, v + "transition-stage", Write, r.TransitionStage},
+		{http.MethodPost, v + "set-tag", Write, r.SetVersionTag},
+		{http.MethodDelete, v + "delete-tag", Write, r.DeleteVersionTag},
+	})
+}
+
+// artifactRoutes are MLflow's for files.
+func artifactRoutes(a mlflow.Artifacts) []Route {
+	const a2, proxy = "2.0/mlflow/", "2.0/mlflow-artifacts/"
+	return append(twins([]Route{
+		{http.MethodGet, proxy + "artifacts", Read, a.List},
+		{http.MethodGet, proxy + "artifacts/*path", Read, a.Get},
+		{http.MethodPut, proxy + "artifacts/*path", Write, a.Put},
+		{http.MethodDelete, proxy + "artifacts/*path", Write, a.Delete},
+		{http.MethodPost, proxy + "mpu/create/*path", Write, a.Unsupported},
+		{http.MethodPost, proxy + "mpu/complete/*path", Write, a.Unsupported},
+		{http.MethodPost, proxy + "mpu/abort/*path", Write, a.Unsupported},
+		{http.MethodGet, proxy + "presigned/*path", Read, a.Unsupported},
+
+		{http.MethodGet, a2 + "artifacts/list", Read, a.ListRun},
+		{http.MethodPost, a2 + "artifacts/presigned-upload-url", Write, a.Unsupported},
+		{http.MethodPost, a2 + "artifacts/presigned-download-url", Read, a.Unsupported},
+		{http.MethodGet, a2 + "logged-models/:model_id/artifacts/directories", Read, a.ListLoggedModel},
+		{http.MethodGet, a2 + "logged-models/:model_id/artifacts/files", Read, a.GetLoggedModel},
+	}),
+		Route{http.MethodGet, "/get-artifact", Read, a.GetRun},
+		Route{http.MethodGet, "/model-versions/get-artifact", Read, a.GetVersion},
+		Route{http.MethodPost, "/ajax-api/2.0/mlflow/upload-artifact", Write, a.Upload},
+	)
 }
 
 // twins gives each of MLflow's routes under /api its twin under /ajax-api,

@@ -12,9 +12,11 @@ import (
 	targets "github.com/slipway-ml/slipway/deploy/all"
 	"github.com/slipway-ml/slipway/deploy/process"
 	"github.com/slipway-ml/slipway/openapi/server"
+	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/services/audit"
 	"github.com/slipway-ml/slipway/services/idempotency"
 	"github.com/slipway-ml/slipway/services/job"
+	"github.com/slipway-ml/slipway/services/registry"
 	"github.com/slipway-ml/slipway/storage/blob"
 	blobs "github.com/slipway-ml/slipway/storage/blob/all"
 )
@@ -28,6 +30,9 @@ type parts struct {
 	blobs   blob.Store
 	runner  deploy.Runner
 	targets targets.Targets
+
+	artifacts *artifact.Service
+	registry  *registry.Service
 
 	handlers api.Handlers
 	own      *v1.Server // Slipway's own operations, a field a noun
@@ -56,11 +61,12 @@ func (a *App) wire() (*parts, error) {
 		},
 		Audit: v1.Audit{Records: audit.Service{DB: a.db}},
 	}
+	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Keys: idempotency.Service{DB: a.db}}
+	a.wireTracking(p)
+	a.wireRegistry(p)
 	if err := a.wireValidation(p); err != nil {
 		return nil, err
 	}
-	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Keys: idempotency.Service{DB: a.db}}
-	a.wireTracking(p)
 	return p, nil
 }
 

@@ -1,0 +1,209 @@
+package mlflow
+
+import (
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/artifact"
+	"github.com/slipway-ml/slipway/services/registry"
+	"github.com/slipway-ml/slipway/storage/blob"
+)
+
+// Artifacts handles the files of runs, logged models and model versions.
+type Artifacts struct {
+	Service  *artifact.Service
+	Registry *registry.Service
+	Idle     time.Duration // a transfer may pause for so long, and last for ever
+	Now      func() time.Time
+}
+
+type fileReply struct {
+	Path  string `json:"path"`
+	IsDir bool   `json:"is_dir"`
+	Size  *int64 `json:"file_size,omitempty"` // of a file, 0 too
+}
+
+func fileList(entries []blob.Entry) []fileReply {
+	files := make([]fileReply, len(entries))
+	for i, e := range entries {
+		files[i] = fileReply{Path: e.Name, IsDir: e.IsDir}
+		if !e.IsDir {
+			files[i].Size = &e.Size
+		}
+	}
+	return files
+}
+
+type filesReply struct {
+	RootURI string      `json:"root_uri,omitempty"`
+	Files   []fileReply `json:"files,omitempty"`
+}
+
+// List answers GET mlflow-artifacts/artifacts.
+func (a Artifacts) List(c *gin.Context) error {
+	entries, err := a.Service.List(c.Request.Context(), c.Query("path"))
+	if err != nil {
+		return err
+	}
+	return answer(c, filesReply{Files: fileList(entries)})
+}
+
+// Get answers GET mlflow-artifacts/artifacts/PATH.
+func (a Artifacts) Get(c *gin.Context) error {
+	f, err := a.Service.File(c.Request.Context(), pathParam(c))
+	if err != nil {
+		return err
+	}
+	return a.send(c, f)
+}
+
+// Put answers PUT mlflow-artifacts/artifacts/PATH.
+func (a Artifacts) Put(c *gin.Context) error {
+	body := a.body(c)
+	defer body.finish()
+	if _, err := a.Service.Put(c.Request.Context(), pathParam(c), body, c.Request.ContentLength); err != nil {
+		return err
+	}
+	c.Status(http.StatusOK)
+	return nil
+}
+
+// Delete answers DELETE mlflow-artifacts/artifacts/PATH.
+func (a Artifacts) Delete(c *gin.Context) error {
+	return done(c, a.Service.Delete(c.Request.Context(), strings.TrimSuffix(pathParam(c), "/")))
+}
+
+// pathParam is what follows the route, decoded once.
+func pathParam(c *gin.Context) string { return strings.TrimPrefix(c.Param("path"), "/") }
+
+// Unsupported answers multipart and presigned transfers, which this store does
+// not have: clients then send and fetch in one piece.
+func (Artifacts) Unsupported(*gin.Context) error {
+	return models.Errorf(models.KindUnsupported, "The artifact store has no multipart or presigned transfers: use GET and PUT of mlflow-artifacts/artifacts.")
+}
+
+// ListRun answers GET artifacts/list.
+func (a Artifacts) ListRun(c *gin.Context) error {
+	var in struct {
+		RunID   string `json:"run_id"`
+		RunUUID string `json:"run_uuid"`
+		Path    string `json:"path"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	id, err := runRef{in.RunID, in.RunUUID}.id()
+	if err != nil {
+		return err
+	}
+	root, err := a.Service.RunRoot(c.Request.Context(), id)
+	if err != nil {
+		return err
+	}
+	return a.listIn(c, root, in.Path)
+}
+
+// ListLoggedModel answers GET logged-models/ID/artifacts/directories.
+func (a Artifacts) ListLoggedModel(c *gin.Context) error {
+	var in struct {
+		ModelID string `json:"model_id" mlflow:"required"`
+		Path    string `json:"artifact_directory_path"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	root, err := a.Service.LoggedModelRoot(c.Request.Context(), in.ModelID)
+	if err != nil {
+		return err
+	}
+	return a.listIn(c, root, in.Path)
+}
+
+func (a Artifacts) listIn(c *gin.Context, root artifact.Root, folder string) error {
+	entries, err := a.Service.ListIn(c.Request.Context(), root, folder)
+	if err != nil {
+		return err
+	}
+	return answer(c, filesReply{RootURI: root.URI, Files: fileList(entries)})
+}
+
+// GetLoggedModel answers GET logged-models/ID/artifacts/files.
+func (a Artifacts) GetLoggedModel(c *gin.Context) error {
+	var in struct {
+		ModelID string `json:"model_id" mlflow:"required"`
+		Path    string `json:"artifact_file_path" mlflow:"required"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	root, err := a.Service.LoggedModelRoot(c.Request.Context(), in.ModelID)
+	if err != nil {
+		return err
+	}
+	return a.sendIn(c, root, in.Path)
+}
+
+// GetRun answers GET /get-artifact.
+func (a Artifacts) GetRun(c *gin.Context) error {
+	id, err := runRef{c.Query("run_id"), c.Query("run_uuid")}.id()
+	if err != nil {
+		return err
+	}
+	root, err := a.Service.RunRoot(c.Request.Context(), id)
+	if err != nil {
+		return err
+	}
+	return a.sendIn(c, root, c.Query("path"))
+}
+
+func (a Artifacts) sendIn(c *gin.Context, root artifact.Root, name string) error {
+	f, err := a.Service.FileIn(c.Request.Context(), root, name)
+	if err != nil {
+		return err
+	}
+	return a.send(c, f)
+}
+
+// GetVersion answers GET /model-versions/get-artifact with the frozen file.
+func (a Artifacts) GetVersion(c *gin.Context) error {
+	number, err := parseVersion(c.Query("version"))
+	if err != nil {
+		return err
+	}
+	v, err := a.Registry.Version(c.Request.Context(), c.Query("name"), number)
+	if err != nil {
+		return err
+	}
+	f, err := a.Service.VersionFile(c.Request.Context(), v.ID, c.Query("path"))
+	if err != nil {
+		return err
+	}
+	return a.send(c, f)
+}
+
+// maxUpload bounds what a browser may upload to a run.
+const maxUpload = 10 << 20
+
+// Upload answers POST upload-artifact, the browser's way.
+func (a Artifacts) Upload(c *gin.Context) error {
+	id, err := runRef{c.Query("run_id"), c.Query("run_uuid")}.id()
+	if err != nil {
+		return err
+	}
+	root, err := a.Service.RunRoot(c.Request.Context(), id)
+	if err != nil {
+		return err
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxUpload)
+	body := a.body(c)
+	defer body.finish()
+	if _, err := a.Service.PutIn(c.Request.Context(), root, path.Clean(c.Query("path")), body, c.Request.ContentLength); err != nil {
+		return err
+	}
+	return answer(c, empty{})
+}

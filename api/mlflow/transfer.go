@@ -1,0 +1,165 @@
+package mlflow
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/artifact"
+)
+
+// upload is a request's body that may take for ever but not pause for long.
+type upload struct {
+	body  io.Reader
+	alive func(until time.Time)
+	now   func() time.Time
+	idle  time.Duration
+	n     int64
+}
+
+func (a Artifacts) body(c *gin.Context) *upload {
+	conn := http.NewResponseController(c.Writer)
+	return &upload{
+		body: c.Request.Body, now: a.Now, idle: a.Idle,
+		alive: func(until time.Time) { _ = conn.SetReadDeadline(until) }, // a connection without deadlines has none
+	}
+}
+
+// Read implements io.Reader.
+func (u *upload) Read(p []byte) (int, error) {
+	u.alive(u.now().Add(u.idle))
+	n, err := u.body.Read(p)
+	u.n += int64(n)
+	var big *http.MaxBytesError
+	if err == nil || errors.As(err, &big) {
+		return n, err
+	}
+	u.finish()
+	if !errors.Is(err, io.EOF) {
+		err = models.Errorf(models.KindInvalid, "the upload broke off after %d bytes: send it again", u.n).Because(err)
+	}
+	return n, err
+}
+
+// finish lets the connection go on without a deadline.
+func (u *upload) finish() { u.alive(time.Time{}) }
+
+// send streams a file, or the ranges of it that the request asks for.
+func (a Artifacts) send(c *gin.Context, f artifact.File) error {
+	h := c.Writer.Header()
+	h.Set("Content-Type", contentType(f.Name))
+	h.Set("Content-Disposition", disposition(f.Name))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if f.SHA256 != "" {
+		h.Set("ETag", `"`+f.SHA256+`"`)
+	}
+	conn := http.NewResponseController(c.Writer)
+	d := &download{file: f, alive: func() { _ = conn.SetWriteDeadline(a.Now().Add(a.Idle)) }}
+	defer func() {
+		d.close()
+		_ = conn.SetWriteDeadline(time.Time{})
+	}()
+	http.ServeContent(c.Writer, c.Request, f.Name, f.Modified, d)
+	if d.err != nil && !c.Writer.Written() {
+		for _, name := range []string{"Content-Type", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Accept-Ranges"} {
+			h.Del(name)
+		}
+	}
+	return d.err
+}
+
+// download is a file as http.ServeContent wants it: opened where the range
+// begins, and only once.
+type download struct {
+	file  artifact.File
+	alive func()
+	at    int64
+	r     io.ReadCloser
+	err   error // of the store, not of the caller
+}
+
+// Read implements io.Reader.
+func (d *download) Read(p []byte) (int, error) {
+	d.alive()
+	if d.r == nil {
+		if d.r, d.err = d.file.Open(d.at); d.err != nil {
+			return 0, d.err
+		}
+	}
+	n, err := d.r.Read(p)
+	d.at += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		d.err = err
+	}
+	if errors.Is(err, io.EOF) && d.at < d.file.Size {
+		d.err = io.ErrUnexpectedEOF
+		return n, d.err
+	}
+	return n, err
+}
+
+// Seek implements io.Seeker.
+func (d *download) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += d.at
+	case io.SeekEnd:
+		offset += d.file.Size
+	}
+	if offset != d.at {
+		d.close()
+	}
+	d.at = offset
+	return offset, nil
+}
+
+func (d *download) close() {
+	if d.r != nil {
+		_ = d.r.Close()
+		d.r = nil
+	}
+}
+
+// plain lists the extensions that MLflow serves as text.
+const plain = " txt log err cfg conf cnf cf ini properties prop hocon toml yaml yml xml json js py py3 csv tsv md rst ipynb MLmodel MLproject "
+
+// contentType guesses by extension, as MLflow does.
+func contentType(name string) string {
+	extension := strings.TrimPrefix(path.Ext(name), ".")
+	if extension == "" {
+		extension = name
+	}
+	if strings.Contains(plain, " "+extension+" ") {
+		return "text/plain; charset=utf-8"
+	}
+	if guess := mime.TypeByExtension("." + extension); guess != "" {
+		return guess
+	}
+	return "application/octet-stream"
+}
+
+// disposition names the file to be saved, in ASCII and in full.
+func disposition(name string) string {
+	ascii := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' {
+			return '_'
+		}
+		return r
+	}, name)
+	if ascii == name {
+		return `attachment; filename="` + name + `"`
+	}
+	full := mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	_, extended, _ := strings.Cut(full, "filename*")
+	if extended == "" {
+		return `attachment; filename="` + ascii + `"`
+	}
+	return `attachment; filename="` + ascii + `"; filename*` + extended
+}

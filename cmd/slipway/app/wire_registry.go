@@ -1,0 +1,21 @@
+package app
+
+import (
+	"time"
+
+	"github.com/slipway-ml/slipway/api/mlflow"
+	"github.com/slipway-ml/slipway/services/artifact"
+	"github.com/slipway-ml/slipway/services/registry"
+)
+
+// idleTransfer is how long an upload or a download may pause.
+const idleTransfer = time.Minute
+
+// wireRegistry builds the artifacts' and the registry's services.
+func (a *App) wireRegistry(p *parts) {
+	p.artifacts = artifact.New(a.db, p.blobs)
+	p.registry = &registry.Service{DB: a.db, Blobs: p.blobs}
+	p.workers = append(p.workers, registry.Hash{Service: p.registry})
+	p.handlers.Models = mlflow.Registry{Service: p.registry}
+	p.handlers.Artifacts = mlflow.Artifacts{Service: p.artifacts, Registry: p.registry, Idle: idleTransfer, Now: time.Now}
+}
