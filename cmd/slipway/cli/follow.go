@@ -19,21 +19,21 @@ const (
 // follow reads server-sent events until one named "end". A stream that breaks
 // is opened again, for a server that restarts goes on with its work.
 func follow(ctx context.Context, open func() (*http.Response, error), on func(event string, data []byte) error) error {
-	lost := time.Now()
+	lost := time.NewTimer(patience)
+	defer lost.Stop()
 	for {
 		ended, alive, err := events(open, on)
 		if ended || err != nil && !errors.Is(err, errBroken) {
 			return err
 		}
 		if alive {
-			lost = time.Now()
-		}
-		if time.Since(lost) > patience {
-			return fmt.Errorf("the server has been away for %s: %w", patience, err)
+			lost.Reset(patience)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-lost.C:
+			return fmt.Errorf("the server has been away for %s: %w", patience, err)
 		case <-time.After(knockAt):
 		}
 	}

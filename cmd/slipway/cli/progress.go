@@ -4,35 +4,41 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
-// progress shows how far something is: a bar on a terminal, a line at each
-// tenth elsewhere.
+// progress shows how far something is: a bar on a terminal, elsewhere a line now
+// and then, so that a log stays short.
 type progress struct {
 	w     io.Writer
 	bar   bool
 	shown bool
-	last  string
+	tick  *time.Ticker
 }
 
-func newProgress(w io.Writer) *progress { return &progress{w: w, bar: terminal(w)} }
+const (
+	barWidth  = 30
+	lineEvery = 5 * time.Second
+)
 
-const barWidth = 30
+func newProgress(w io.Writer) *progress {
+	return &progress{w: w, bar: terminal(w), tick: time.NewTicker(lineEvery)}
+}
 
 func (p *progress) show(what string, done, total int64, unit string) {
 	if total <= 0 {
 		return
 	}
-	share := float64(done) / float64(total)
 	if p.bar {
-		full := min(barWidth, int(share*barWidth))
+		full := min(barWidth, int(float64(done)/float64(total)*barWidth))
 		_, _ = fmt.Fprintf(p.w, "\r\x1b[K  %s [%s%s] %d of %d %s", what, strings.Repeat("#", full), strings.Repeat(".", barWidth-full), done, total, unit)
 		p.shown = true
 		return
 	}
-	if line := fmt.Sprintf("%s %d0 %%", what, int(share*10)); line != p.last { //nolint:gosec // a share is small
-		p.last = line
+	select {
+	case <-p.tick.C:
 		_, _ = fmt.Fprintf(p.w, "  %s: %d of %d %s\n", what, done, total, unit)
+	default:
 	}
 }
 
