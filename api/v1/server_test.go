@@ -70,12 +70,12 @@ func TestRequestsAreHeldAgainstTheDocument(t *testing.T) {
 	h := engineOf(t, &Server{Audit: Audit{Records: &echo{}}}, nil)
 	promotions := "/api/v1/models/m/environments/production/promotions"
 	for name, tc := range map[string]struct{ method, target, body, field string }{
-		"an unknown query parameter":      {http.MethodGet, "/api/v1/audit?modle=m", "", "modle"},
+		"an unknown query parameter":      {http.MethodGet, "/api/v1/audit?name=m", "", "name"},
 		"a page size beyond the limit":    {http.MethodGet, "/api/v1/audit?max_results=1001", "", "max_results"},
 		"a page size that is no number":   {http.MethodGet, "/api/v1/audit?max_results=many", "", "max_results"},
 		"a page token of another list":    {http.MethodGet, "/api/v1/audit?page_token=x", "", "page_token"},
 		"an id that is no number":         {http.MethodGet, "/api/v1/promotions/abc", "", "id"},
-		"an unknown field":                {http.MethodPost, promotions, `{"versoin":"3"}`, "versoin"},
+		"an unknown field":                {http.MethodPost, promotions, `{"number":"3"}`, "number"},
 		"a version that is a number":      {http.MethodPost, promotions, `{"version":3}`, "version"},
 		"a version that is no number":     {http.MethodPost, promotions, `{"version":"latest"}`, "version"},
 		"a body that is not JSON":         {http.MethodPost, promotions, `{"version":`, "body"},

@@ -96,7 +96,7 @@ func (d *DatasetPush) upload(ctx context.Context, api *client.Client, version cl
 }
 
 func putBlob(ctx context.Context, api *client.Client, name string, version int64, f client.DatasetFile, path string) error {
-	file, err := os.Open(path) //nolint:gosec // the caller's own file
+	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}

@@ -173,6 +173,6 @@ func get(ctx context.Context, c *http.Client, target string) (*http.Response, er
 func output(ctx context.Context, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	text, err := exec.CommandContext(ctx, name, args...).CombinedOutput() //nolint:gosec // the operator's own choice
+	text, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	return oneLine(string(text)), err
 }

@@ -59,6 +59,6 @@ func open(t *testing.T, url string) func() (*http.Response, error) {
 	return func() (*http.Response, error) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		require.NoError(t, err)
-		return http.DefaultClient.Do(req) //nolint:bodyclose // follow closes it
+		return http.DefaultClient.Do(req)
 	}
 }
