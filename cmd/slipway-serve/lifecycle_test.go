@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -48,6 +50,34 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, 404, got.status)
 	code, _ := got.failure(t)
 	require.Equal(t, "ENDPOINT_NOT_FOUND", code)
+}
+
+// TestProbe: what a container's health check runs.
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	server := start(t, "testdata/linear.onnx")
+	path, err := program()
+	require.NoError(t, err)
+	require.NoError(t, exec.Command(path, "--probe", server.url+"/health").Run())
+	require.Error(t, exec.Command(path, "--probe", server.url+"/nowhere").Run())
+	require.Error(t, exec.Command(path, "--probe", "http://127.0.0.1:1/health").Run())
+}
+
+// TestSlowBodies are cut at the deadline.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	server := start(t, "testdata/linear.onnx", "--timeout", "300ms")
+	body, keep := io.Pipe()
+	defer keep.Close()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.url+"/invocations", body)
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", asJSON)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	got := read(t, response)
+	require.Equal(t, 400, got.status)
+	_, message := got.failure(t)
+	require.Contains(t, message, "did not arrive whole")
 }
 
 // TestUnknownPathsAddNoMetrics: labels are routes, not what callers write.

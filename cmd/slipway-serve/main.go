@@ -124,7 +124,8 @@ func run(ctx context.Context, f flags, stderr io.Writer) error {
 func serve(ctx context.Context, listener net.Listener, server *serving.Server, timeout time.Duration, log *slog.Logger) error {
 	srv := &http.Server{
 		Handler: server.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		WriteTimeout: timeout + 30*time.Second, // the last of it for a slow reader
+		ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(listener) }()

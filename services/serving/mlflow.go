@@ -7,7 +7,7 @@ import (
 
 // invocations is MLflow's scoring protocol: one of four keys holds the data.
 func (s *Server) invocations(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r, "application/json")
+	body, err := readBody(w, r, "application/json")
 	if err != nil {
 		return err
 	}

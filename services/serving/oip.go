@@ -96,7 +96,7 @@ func (s *Server) oipInfer(w http.ResponseWriter, r *http.Request) error {
 	if r.Header.Get("Content-Type") == "" {
 		types = nil
 	}
-	body, err := readBody(r, types...)
+	body, err := readBody(w, r, types...)
 	if err != nil {
 		return err
 	}

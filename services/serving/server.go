@@ -88,7 +88,7 @@ func (s *Server) plain(h handler) http.Handler {
 func (s *Server) measured(route string, h handler) http.Handler {
 	inFlight, latency := s.metrics.inFlight.WithLabelValues(route), s.metrics.latency.WithLabelValues(route)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, status := s.Now(), http.StatusOK
+		start, status := s.Now(), http.StatusInternalServerError // unless it ends in order
 		inFlight.Inc()
 		defer func() {
 			inFlight.Dec()
@@ -99,11 +99,14 @@ func (s *Server) measured(route string, h handler) http.Handler {
 		defer cancel()
 		_ = http.NewResponseController(w).SetReadDeadline(start.Add(s.Timeout))
 		r.Body = http.MaxBytesReader(w, r.Body, s.MaxBody)
-		if err := h(w, r.WithContext(ctx)); err != nil {
-			f := s.fail(w, r, err)
-			if status = f.status; status >= http.StatusInternalServerError {
-				s.metrics.errors.WithLabelValues(route, f.code).Inc()
-			}
+		err := h(w, r.WithContext(ctx))
+		if err == nil {
+			status = http.StatusOK
+			return
+		}
+		f := s.fail(w, r, err)
+		if status = f.status; status >= http.StatusInternalServerError {
+			s.metrics.errors.WithLabelValues(route, f.code).Inc()
 		}
 	})
 }
@@ -148,7 +151,7 @@ func (s *Server) version(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // readBody reads a request's body of one of the content types.
-func readBody(r *http.Request, types ...string) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, types ...string) ([]byte, error) {
 	if len(types) > 0 {
 		got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		ok := false
@@ -174,6 +177,8 @@ func readBody(r *http.Request, types ...string) ([]byte, error) {
 		}
 		return nil, &fault{status: http.StatusBadRequest, code: codeInvalid, message: "the body did not arrive whole", cause: err}
 	}
+	// The body's deadline would pass for a caller who hangs up while the model runs.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body.Bytes(), nil
 }
 
