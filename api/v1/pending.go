@@ -59,14 +59,6 @@ func (pending) CreateImage(context.Context, server.CreateImageRequestObject) (se
 	return nil, notYet("createImage")
 }
 
-func (pending) ListValidations(context.Context, server.ListValidationsRequestObject) (server.ListValidationsResponseObject, error) {
-	return nil, notYet("listValidations")
-}
-
-func (pending) CreateValidation(context.Context, server.CreateValidationRequestObject) (server.CreateValidationResponseObject, error) {
-	return nil, notYet("createValidation")
-}
-
 func (pending) GetPromotion(context.Context, server.GetPromotionRequestObject) (server.GetPromotionResponseObject, error) {
 	return nil, notYet("getPromotion")
 }
@@ -95,18 +87,3 @@ func (pending) SkipPromotionStep(context.Context, server.SkipPromotionStepReques
 	return nil, notYet("skipPromotionStep")
 }
 
-func (pending) GetValidation(context.Context, server.GetValidationRequestObject) (server.GetValidationResponseObject, error) {
-	return nil, notYet("getValidation")
-}
-
-func (pending) CancelValidation(context.Context, server.CancelValidationRequestObject) (server.CancelValidationResponseObject, error) {
-	return nil, notYet("cancelValidation")
-}
-
-func (pending) GetValidationEvents(context.Context, server.GetValidationEventsRequestObject) (server.GetValidationEventsResponseObject, error) {
-	return nil, notYet("getValidationEvents")
-}
-
-func (pending) GetValidationLog(context.Context, server.GetValidationLogRequestObject) (server.GetValidationLogResponseObject, error) {
-	return nil, notYet("getValidationLog")
-}

@@ -29,6 +29,7 @@ type Server struct {
 	Audit
 	Datasets
 	Pipelines
+	Validations
 
 	pending
 }

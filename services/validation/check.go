@@ -1,0 +1,89 @@
+package validation
+
+import (
+	"context"
+	"io"
+
+	"github.com/slipway-ml/slipway/deploy"
+	"github.com/slipway-ml/slipway/models"
+)
+
+// Check judges one aspect of a model version.
+type Check interface {
+	// Name is what a pipeline writes behind check:; Command for the one that
+	// does run: steps.
+	Name() string
+	// Run looks. An error means that it could not, and the step is errored; a
+	// finding of severity error means that it looked and found a problem, and
+	// the step fails. Thresholds and comparisons are not its business: it
+	// measures. It may run again after a crash.
+	Run(ctx context.Context, s *Subject) (models.Report, error)
+}
+
+// Command is the name of the check that does run: steps.
+const Command = "run"
+
+// Files reads the frozen files of model versions.
+type Files interface {
+	// Manifest lists a version's files.
+	Manifest(ctx context.Context, versionID int64) (models.Manifest, error)
+	// Open opens a file; its digest has been verified when it ends.
+	Open(ctx context.Context, e models.ManifestEntry) (io.ReadCloser, error)
+}
+
+// Datasets reads labelled data sets.
+type Datasets interface {
+	// Open gives a committed version with its images and their boxes.
+	Open(ctx context.Context, ref models.DatasetRef) (models.DatasetVersion, []models.LabeledImage, error)
+	// Read opens a file; its digest has been verified when it ends.
+	Read(ctx context.Context, f models.DatasetFile) (io.ReadCloser, error)
+	// Materialize writes a version's files below a folder.
+	Materialize(ctx context.Context, ref models.DatasetRef, dir string) error
+}
+
+// Settings say where things are on this machine.
+type Settings struct {
+	Work       string // folder for what steps need while they run
+	Serve      string // the program slipway-serve
+	Runtime    string // libonnxruntime.so
+	Python     string // whose folder comes first on a command's PATH; "": none
+	URL        string // of this server, for commands that speak MLflow's API
+	Commands   bool   // whether run: steps may run here
+	Parallel   int    // inferences at once
+	ServerName string // labels what is started
+}
+
+// Subject is a version as a step sees it.
+type Subject struct {
+	ID       string // of this step in this validation: names what it starts
+	Version  models.Version
+	Manifest models.Manifest
+	Step     models.StepSpec
+	Settings Settings
+	Datasets Datasets
+	Runner   deploy.Runner
+	Log      io.Writer
+	Dir      string                               // a folder of the step's own, removed after it
+	Progress func(done, total int64, unit string) // tells how far it is
+
+	files     Files
+	champions func(ctx context.Context, environment string) (*Subject, error)
+	reuse     func(ctx context.Context, key string) ([]models.Measurement, error)
+}
+
+// Open opens a file of the version, verified as it is read.
+func (s *Subject) Open(ctx context.Context, e models.ManifestEntry) (io.ReadCloser, error) {
+	return s.files.Open(ctx, e)
+}
+
+// Champion gives what an environment runs, as a subject of the same step; nil
+// while it runs nothing.
+func (s *Subject) Champion(ctx context.Context, environment string) (*Subject, error) {
+	return s.champions(ctx, environment)
+}
+
+// Measured gives what this version measured earlier under a report's key; nil
+// where it did not.
+func (s *Subject) Measured(ctx context.Context, key string) ([]models.Measurement, error) {
+	return s.reuse(ctx, key)
+}

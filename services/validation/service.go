@@ -1,0 +1,157 @@
+package validation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/slipway-ml/slipway/deploy"
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/storage/blob"
+)
+
+// Service validates model versions.
+type Service struct {
+	DB       storage.DB
+	Blobs    blob.Store // of logs
+	Files    Files
+	Datasets Datasets
+	Runner   deploy.Runner
+	Checks   []Check
+	Settings Settings
+	Slog     *slog.Logger
+}
+
+// args are the arguments of this package's jobs.
+type args struct {
+	VersionID    int64 `json:"version_id,omitempty"`
+	ValidationID int64 `json:"validation_id,omitempty"`
+}
+
+// Create queues a validation of a version, as a person or a CI job asks for.
+func (s *Service) Create(ctx context.Context, model string, number int64) (v models.Validation, err error) {
+	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
+		version, err := tx.Versions().ByNumber(model, number)
+		if err != nil {
+			return err
+		}
+		rev, err := tx.Pipelines().Current(version.ModelID)
+		if models.IsKind(err, models.KindNotFound) {
+			return models.Errorf(models.KindConflict,
+				"%q has no pipeline, which says how to validate it: apply one (slipway pipeline apply, or PUT /api/v1/models/%s/pipeline)", model, model)
+		}
+		if err != nil {
+			return err
+		}
+		if len(rev.Pipeline.Validation.Steps) == 0 {
+			return models.Errorf(models.KindConflict, "the pipeline of %q has no validation: add validation.steps and apply it", model)
+		}
+		v, err = enqueue(tx, version, rev, models.TriggerManual)
+		return err
+	})
+	return v, err
+}
+
+// enqueue writes a validation and its job.
+func enqueue(tx storage.Tx, version models.Version, rev models.PipelineRevision, trigger models.Trigger) (models.Validation, error) {
+	v := models.Validation{VersionID: version.ID, RevisionID: rev.ID, Trigger: trigger}
+	for _, step := range rev.Pipeline.Validation.Steps {
+		v.Steps = append(v.Steps, models.StepResult{Name: step.Name, Check: step.Check, Run: step.Run})
+	}
+	v, err := tx.Validations().Create(v)
+	if err != nil {
+		return v, err
+	}
+	if err := tx.Enqueue(models.JobValidate, args{ValidationID: v.ID}); err != nil {
+		return v, err
+	}
+	return v, tx.Audit(models.AuditRecord{
+		Action: "validation.requested", Model: version.Model, Version: version.Number,
+		Reason:  fmt.Sprintf("validation %d by pipeline revision %d (%s)", v.ID, rev.Number, trigger),
+		Details: map[string]any{"validation": v.ID, "revision": rev.Number, "trigger": trigger},
+	})
+}
+
+// Get finds a validation with its steps.
+func (s *Service) Get(ctx context.Context, id int64) (v models.Validation, err error) {
+	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
+		v, err = tx.Validations().Get(id)
+		return err
+	})
+	return v, err
+}
+
+// List gives a version's validations with their steps, newest first, from
+// below an id.
+func (s *Service) List(ctx context.Context, model string, number, below int64, limit int) (list []models.Validation, err error) {
+	err = s.DB.View(ctx, func(tx storage.Tx) error {
+		version, err := tx.Versions().ByNumber(model, number)
+		if err != nil {
+			return err
+		}
+		list, err = tx.Validations().List(version.ID, below, limit)
+		for i := range list {
+			if err == nil {
+				list[i], err = tx.Validations().Get(list[i].ID)
+			}
+		}
+		return err
+	})
+	return list, err
+}
+
+// Cancel ends a validation: at once where it has not begun, else when its
+// step has stopped.
+func (s *Service) Cancel(ctx context.Context, id int64, reason string) (v models.Validation, err error) {
+	err = s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
+		if v, err = tx.Validations().Get(id); err != nil {
+			return err
+		}
+		if err := tx.Validations().Cancel(id); err != nil {
+			return err
+		}
+		if err := tx.Audit(models.AuditRecord{
+			Action: "validation.cancelled", Model: v.Model, Version: v.Version, Reason: reason, Details: map[string]any{"validation": id},
+		}); err != nil {
+			return err
+		}
+		if v.State == models.ValidationQueued {
+			if err := s.end(tx, v, models.ValidationCancelled, "cancelled before it began"); err != nil {
+				return err
+			}
+		}
+		v, err = tx.Validations().Get(id)
+		return err
+	})
+	return v, err
+}
+
+// end writes how a validation ended and tells whoever goes on from there.
+func (s *Service) end(tx storage.Tx, v models.Validation, state models.ValidationState, why string) error {
+	for _, step := range v.Steps {
+		if step.Verdict != "" {
+			continue
+		}
+		step.Report, step.Reason = models.Report{Verdict: models.VerdictSkipped}, skipped(state)
+		if err := tx.Validations().EndStep(step); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		tx.Validations().SetState(v.ID, state, why),
+		tx.Enqueue(models.JobValidated, args{ValidationID: v.ID}),
+		tx.Audit(models.AuditRecord{
+			Action: "validation." + string(state), Model: v.Model, Version: v.Version, Reason: why,
+			Details: map[string]any{"validation": v.ID, "revision": v.Revision},
+		}),
+	)
+}
+
+func skipped(state models.ValidationState) string {
+	if state == models.ValidationCancelled {
+		return "the validation was cancelled"
+	}
+	return "an earlier step did not pass"
+}
