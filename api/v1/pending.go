@@ -86,4 +86,3 @@ func (pending) RetryPromotion(context.Context, server.RetryPromotionRequestObjec
 func (pending) SkipPromotionStep(context.Context, server.SkipPromotionStepRequestObject) (server.SkipPromotionStepResponseObject, error) {
 	return nil, notYet("skipPromotionStep")
 }
-

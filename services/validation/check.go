@@ -29,6 +29,8 @@ type Files interface {
 	Manifest(ctx context.Context, versionID int64) (models.Manifest, error)
 	// Open opens a file; its digest has been verified when it ends.
 	Open(ctx context.Context, e models.ManifestEntry) (io.ReadCloser, error)
+	// Materialize writes files below a folder that is there, verified.
+	Materialize(ctx context.Context, m models.Manifest, dir string) error
 }
 
 // Datasets reads labelled data sets.
@@ -43,14 +45,14 @@ type Datasets interface {
 
 // Settings say where things are on this machine.
 type Settings struct {
-	Work       string // folder for what steps need while they run
-	Serve      string // the program slipway-serve
-	Runtime    string // libonnxruntime.so
-	Python     string // whose folder comes first on a command's PATH; "": none
-	URL        string // of this server, for commands that speak MLflow's API
-	Commands   bool   // whether run: steps may run here
-	Parallel   int    // inferences at once
-	ServerName string // labels what is started
+	Work     string // folder for what steps need while they run
+	Serve    string // the program slipway-serve
+	Runtime  string // libonnxruntime.so
+	Python   string // whose folder comes first on a command's PATH; "": none
+	URL      string // of this server, for commands that speak MLflow's API
+	Commands bool   // whether run: steps may run here
+	Parallel int    // inferences at once
+	Server   string // id of this server: labels what is started
 }
 
 // Subject is a version as a step sees it.

@@ -207,6 +207,7 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 func (s *Service) champion(ctx context.Context, of *Subject, environment string) (*Subject, error) {
 	champion := *of
 	champion.Dir = filepath.Join(of.Dir, "champion")
+	found := false
 	err := s.DB.View(ctx, func(tx storage.Tx) error {
 		env, err := tx.Environments().Find(of.Version.ModelID, environment)
 		if err != nil || env.Stable == 0 {
@@ -217,9 +218,10 @@ func (s *Service) champion(ctx context.Context, of *Subject, environment string)
 			return err
 		}
 		champion.Version, err = tx.Versions().Get(release.VersionID)
+		found = err == nil
 		return err
 	})
-	if err != nil || champion.Version.ID == of.Version.ID {
+	if err != nil || !found {
 		return nil, err
 	}
 	champion.reuse = s.measured(champion.Version.ID)

@@ -72,7 +72,7 @@ func (s *Subject) Serve(ctx context.Context) (*Served, error) {
 	words := &lastLines{}
 	begin := time.Now() //nolint:forbidigo // a duration, not a rule
 	process, err := s.Runner.Start(ctx, deploy.RunSpec{
-		ID: s.ID + "-serve-" + strconv.FormatInt(s.Version.ID, 10), Server: s.Settings.ServerName, Dir: s.Dir,
+		ID: s.ID + "-serve-" + strconv.FormatInt(s.Version.ID, 10), Server: s.Settings.Server, Dir: s.Dir,
 		Command: []string{
 			s.Settings.Serve, "--model", folder, "--name", s.Version.Model, "--version", strconv.FormatInt(s.Version.Number, 10),
 			"--host", "127.0.0.1", "--port", "0", "--address-file", address, "--ort", s.Settings.Runtime,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
@@ -21,7 +20,6 @@ type Service struct {
 	Runner   deploy.Runner
 	Checks   []Check
 	Settings Settings
-	Slog     *slog.Logger
 }
 
 // args are the arguments of this package's jobs.

@@ -59,7 +59,7 @@ func (c Command) Run(ctx context.Context, s *validation.Subject) (models.Report,
 	}
 	_, _ = fmt.Fprintf(s.Log, "$ %s\n", s.Step.Run)
 	result, err := s.Runner.Run(ctx, deploy.RunSpec{
-		ID: s.ID, Server: s.Settings.ServerName, Command: []string{"sh", "-c", s.Step.Run}, Dir: place.model, Env: place.env,
+		ID: s.ID, Server: s.Settings.Server, Command: []string{"sh", "-c", s.Step.Run}, Dir: place.model, Env: place.env,
 		Timeout: s.Step.Timeout, MemoryBytes: maxMemory, FileBytes: maxFile, Processes: maxProcesses, Output: s.Log,
 	})
 	if err != nil {

@@ -171,6 +171,10 @@ func (d Detection) compare(ctx context.Context, s *validation.Subject, set model
 		report.Findings = append(report.Findings, info(against, "%s runs no version yet: nothing to compare with, which does not block", against))
 		return nil
 	}
+	if champion.Version.ID == s.Version.ID {
+		report.Findings = append(report.Findings, info(against, "%s runs this very version", against))
+		return nil
+	}
 	measured, err := champion.Measured(ctx, report.Key)
 	how := "measured earlier on the same data"
 	if err == nil && measured == nil {
