@@ -1,0 +1,169 @@
+package checks_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/services/validation"
+	"github.com/slipway-ml/slipway/services/validation/checks"
+)
+
+func TestTheGrammarKnowsEveryCheck(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, c := range checks.All() {
+		if c.Name() != validation.Command {
+			names = append(names, c.Name())
+		}
+	}
+	slices.Sort(names)
+	require.Equal(t, pipeline.Checks(), names)
+}
+
+const detectionStep = `    - check: detection
+      dataset: shapes-val@1
+`
+
+// reference reads pycocotools' figures for a detector.
+func reference(t *testing.T, model string) (figures struct {
+	MAP50    float64 `json:"map50"`
+	MAP5095  float64 `json:"map50_95"`
+	PerClass map[string]struct {
+		AP50 float64 `json:"ap50"`
+	} `json:"per_class"`
+}) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(shapes, model+".reference.json"))
+	require.NoError(t, err)
+	var doc struct{ Pycocotools json.RawMessage }
+	require.NoError(t, json.Unmarshal(text, &doc))
+	require.NoError(t, json.Unmarshal(doc.Pycocotools, &figures))
+	return figures
+}
+
+func TestDetectionAgreesWithPycocotools(t *testing.T) {
+	t.Parallel()
+	for _, model := range []string{"v1", "v2-poor", "v3-fragile", "v4-better", "v4-dynamic"} {
+		t.Run(model, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.needServe()
+			w.push(nil)
+			w.apply("    - check: integrity\n    - check: onnx\n" + detectionStep)
+			v := w.validate(w.register(onnxFiles(t, model)))
+			require.Equal(t, models.ValidationPassed, v.State, v.Reason)
+			got, want := measured(v.Steps[2]), reference(t, model)
+			require.InDelta(t, want.MAP50, got["map50"], 0.01)
+			require.InDelta(t, want.MAP5095, got["map50_95"], 0.01)
+			for class, figures := range want.PerClass {
+				require.InDelta(t, figures.AP50, got["ap50["+class+"]"], 0.02, class)
+			}
+			require.EqualValues(t, []float64{48, 2, 146}, []float64{got["images"], got["backgrounds"], got["boxes"]})
+			require.Equal(t, "yolov8", v.Steps[2].Facts["layout"])
+			require.Equal(t, models.Progress{Done: 48, Total: 48, Unit: "images"}, v.Steps[2].Progress)
+		})
+	}
+}
+
+func TestAPoorDetectorFailsWithTheFigures(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	w.push(nil)
+	w.apply(detectionStep + "      thresholds: {map50: \">= 0.80\", \"ap50[washer]\": \">= 0.5\"}\n      compare: {against: production, no_worse_than: 0.02}\n    - run: \"true\"\n")
+	v := w.validate(w.register(onnxFiles(t, "v2-poor")))
+	require.Equal(t, models.ValidationFailed, v.State)
+	require.Regexp(t, `^detection: map50 is 0\.4\d+, asked for >= 0\.8$`, v.Reason)
+	require.Equal(t, models.VerdictFailed, v.Steps[0].Verdict)
+	require.Contains(t, said(v.Steps[0]), "production runs no version yet: nothing to compare with, which does not block")
+	require.Equal(t, models.VerdictSkipped, v.Steps[1].Verdict)
+}
+
+func TestDetectionOnFaultyInput(t *testing.T) {
+	t.Parallel()
+	truncated, err := os.ReadFile(filepath.Join(shapes, "val", "images", "0003.jpg"))
+	require.NoError(t, err)
+	tests := map[string]struct {
+		changes files
+		step    string
+		state   models.ValidationState
+		want    string
+	}{
+		"images that do not decode are named, and it cannot be judged": {
+			files{"val/images/0003.jpg": string(truncated[:len(truncated)/2]), "val/images/0007.jpg": "no picture"}, detectionStep,
+			models.ValidationErrored, "2 of 48 images do not decode, val/images/0003.jpg first",
+		},
+		"an image that is excluded by name is left out": {
+			files{"val/images/0007.jpg": "no picture"}, detectionStep + "      exclude: [val/images/0007.jpg]\n", models.ValidationPassed, "",
+		},
+		"an exclude that is not there": {
+			nil, detectionStep + "      exclude: [val/images/x.jpg]\n", models.ValidationErrored, `has no image "val/images/x.jpg"`,
+		},
+		"a data set that is not there": {
+			nil, strings.ReplaceAll(detectionStep, "@1", "@9"), models.ValidationErrored, "there is no data set shapes-val@9",
+		},
+		"a class that the model lacks": {
+			files{"data.yaml": "val: val/images\nnames: [bolt, washer, nut, rivet]\n"}, detectionStep,
+			models.ValidationFailed, `the model lacks the data set's class "rivet"; its classes are bolt, washer, nut, screw`,
+		},
+		"classes in another order are matched by name": {
+			files{"data.yaml": "val: val/images\nnames: [washer, bolt, nut, screw]\n"}, detectionStep, models.ValidationPassed, "matched by name",
+		},
+		"a threshold on a class that the data set has not": {
+			nil, detectionStep + "      thresholds: {\"ap50[rivet]\": \">= 0.5\"}\n", models.ValidationErrored, "nothing measured ap50[rivet]",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.needServe()
+			w.push(tt.changes)
+			w.apply(tt.step)
+			v := w.validate(w.register(onnxFiles(t, "v1")))
+			require.Equal(t, tt.state, v.State, v.Reason)
+			require.Contains(t, said(v.Steps[0]), tt.want)
+		})
+	}
+}
+
+func TestWithoutSlipwayServeNothingIsJudged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.push(nil)
+	w.Settings.Serve = filepath.Join(t.TempDir(), "slipway-serve")
+	w.apply(detectionStep)
+	v := w.validate(w.register(onnxFiles(t, "v1")))
+	require.Equal(t, models.ValidationErrored, v.State)
+	require.Contains(t, v.Reason, "slipway-serve is missing here")
+}
+
+func TestTheChampionIsComparedOnTheSameData(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	w.push(nil)
+	compare := detectionStep + "      compare: {against: production, no_worse_than: 0.02}\n"
+	w.apply(compare)
+	better := w.register(onnxFiles(t, "v4-better"))
+	w.release(better)
+
+	v := w.validate(w.register(onnxFiles(t, "v1")))
+	require.Equal(t, models.ValidationFailed, v.State)
+	require.Contains(t, v.Reason, "production's is 0.8")
+	require.Equal(t, "m/1, measured now on the same data", v.Steps[0].Facts["champion"])
+
+	require.Equal(t, models.ValidationPassed, w.validate(better).State, "what production runs is no worse than itself")
+	v = w.validate(w.register(onnxFiles(t, "v3-fragile")))
+	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
+	require.Equal(t, "m/1, measured earlier on the same data", v.Steps[0].Facts["champion"])
+	require.NotNil(t, v.Steps[0].Measurements[0].Champion)
+}
