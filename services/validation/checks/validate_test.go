@@ -162,7 +162,7 @@ func TestTheChampionIsComparedOnTheSameData(t *testing.T) {
 	require.Equal(t, "m/1, measured now on the same data", v.Steps[0].Facts["champion"])
 
 	require.Equal(t, models.ValidationPassed, w.validate(better).State, "what production runs is no worse than itself")
-	v = w.validate(w.register(onnxFiles(t, "v3-fragile")))
+	v = w.validate(w.register(onnxFiles(t, "v4-dynamic")))
 	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
 	require.Equal(t, "m/1, measured earlier on the same data", v.Steps[0].Facts["champion"])
 	require.NotNil(t, v.Steps[0].Measurements[0].Champion)
