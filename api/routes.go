@@ -94,7 +94,7 @@ func trackingRoutes(t mlflow.Tracking) []Route {
 		{http.MethodDelete, a2 + "logged-models/:model_id", Write, t.DeleteLoggedModel},
 		{http.MethodPost, a2 + "logged-models/:model_id/params", Write, t.LogModelParams},
 		{http.MethodPatch, a2 + "logged-models/:model_id/tags", Write, t.SetModelTags},
-		{http.MethodDelete, a2 + "logged-models/:model_id/tags/:tag_key", Write, t.DeleteModelTag},
+		{http.MethodDelete, a2 + "logged-models/:model_id/tags/*tag_key", Write, t.DeleteModelTag},
 	})
 }
 

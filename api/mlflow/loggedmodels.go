@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -150,7 +151,8 @@ func (t Tracking) SetModelTags(c *gin.Context) error {
 	return done(c, t.Service.SetModelTags(c.Request.Context(), in.ID, list))
 }
 
-// DeleteModelTag handles DELETE logged-models/{id}/tags/{key}.
+// DeleteModelTag handles DELETE logged-models/{id}/tags/{key}; a key may hold
+// slashes, so the route takes all that follows.
 func (t Tracking) DeleteModelTag(c *gin.Context) error {
 	var in struct {
 		ID  string `json:"model_id" mlflow:"required"`
@@ -159,7 +161,7 @@ func (t Tracking) DeleteModelTag(c *gin.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	return done(c, t.Service.DeleteModelTag(c.Request.Context(), in.ID, in.Key))
+	return done(c, t.Service.DeleteModelTag(c.Request.Context(), in.ID, strings.TrimPrefix(in.Key, "/")))
 }
 
 // SearchLoggedModels handles POST logged-models/search.
