@@ -37,14 +37,6 @@ func tags(pairs []pair) []models.Tag {
 	return out
 }
 
-func params(pairs []pair) []models.Param {
-	out := make([]models.Param, len(pairs))
-	for i, p := range pairs {
-		out[i] = models.Param(p)
-	}
-	return out
-}
-
 func tagPairs(list []models.Tag) []pair {
 	out := make([]pair, len(list))
 	for i, t := range list {

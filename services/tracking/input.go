@@ -43,8 +43,10 @@ func checkInput(at string, in models.DatasetInput) error {
 		field, value string
 		most         int
 	}{
-		{"dataset.name", in.Dataset.Name, maxDatasetName}, {"dataset.digest", in.Dataset.Digest, maxDigest},
-		{"dataset.source", in.Dataset.Source, maxSource}, {"dataset.schema", in.Dataset.Schema, maxSchema},
+		{"dataset.name", in.Dataset.Name, maxDatasetName},
+		{"dataset.digest", in.Dataset.Digest, maxDigest},
+		{"dataset.source", in.Dataset.Source, maxSource},
+		{"dataset.schema", in.Dataset.Schema, maxSchema},
 		{"dataset.profile", in.Dataset.Profile, maxProfile},
 	} {
 		if err := models.CheckLength(at+text.field, text.value, text.most); err != nil {

@@ -65,7 +65,9 @@ func (b Batch) checkSize() error {
 		what       string
 		most, have int
 	}{
-		{"metrics", maxMetrics, len(b.Metrics)}, {"params", maxParams, len(b.Params)}, {"tags", maxTags, len(b.Tags)},
+		{"metrics", maxMetrics, len(b.Metrics)},
+		{"params", maxParams, len(b.Params)},
+		{"tags", maxTags, len(b.Tags)},
 		{"metrics, params, and tags", maxBatch, len(b.Metrics) + len(b.Params) + len(b.Tags)},
 	} {
 		if limit.have > limit.most {

@@ -102,11 +102,11 @@ func (t *tx) condition(s *statement, n searchable, c models.Condition, datasets 
 	}
 	exists := "EXISTS (SELECT 1 FROM " + owned.table + " x WHERE x." + owned.owner + " = " + n.table + ".id AND " + owned.key("x")
 	args := []any{c.Key}
-	switch {
-	case c.Op == models.OpIsNull:
+	if c.Op == models.OpIsNull {
 		s.and("NOT "+exists+")", args...)
 		return nil
-	case c.Op == models.OpIsNotNull:
+	}
+	if c.Op == models.OpIsNotNull {
 		s.and(exists+")", args...)
 		return nil
 	}
@@ -155,6 +155,7 @@ func (t *tx) compare(expr string, c models.Condition) (string, []any) {
 			return expr + " ILIKE ? ESCAPE ''", []any{c.Text}
 		}
 		return expr + " LIKE ?", []any{c.Text}
+	default:
 	}
 	op := string(c.Op)
 	if c.Op == models.OpNotEqual {

@@ -146,12 +146,10 @@ func (p *parser) endsKey(t token, key, prefix string) error {
 
 func (p *parser) operator() (models.Op, error) {
 	t := p.take()
-	switch t.kind {
-	case symbol:
-		if slices.Contains(numbers, models.Op(t.text)) {
-			return models.Op(t.text), nil
-		}
-	case word:
+	if t.kind == symbol && slices.Contains(numbers, models.Op(t.text)) {
+		return models.Op(t.text), nil
+	}
+	if t.kind == word {
 		switch name := strings.ToUpper(t.text); {
 		case name == "NOT" && p.keyword("IN"):
 			return models.OpNotIn, nil
@@ -169,10 +167,10 @@ func (p *parser) operator() (models.Op, error) {
 }
 
 func (p *parser) value(c *models.Condition, rule Attribute) error {
-	switch {
-	case c.Op == models.OpIsNull || c.Op == models.OpIsNotNull:
+	if c.Op == models.OpIsNull || c.Op == models.OpIsNotNull {
 		return nil
-	case c.Op == models.OpIn || c.Op == models.OpNotIn:
+	}
+	if c.Op == models.OpIn || c.Op == models.OpNotIn {
 		var err error
 		c.List, err = p.list()
 		return err

@@ -88,8 +88,10 @@ func TestOrderReads(t *testing.T) {
 	got, err := Runs().Order([]string{"start_time DESC", "attribute.start_time DESC", "attributes.start_time desc", `metrics."a b" ASC`, "params.x", "tags.y"})
 	require.NoError(t, err)
 	require.Equal(t, []models.Order{
-		start, start, start, {Entity: models.EntityMetric, Key: "a b"},
-		{Entity: models.EntityParam, Key: "x"}, {Entity: models.EntityTag, Key: "y"},
+		start, start, start,
+		{Entity: models.EntityMetric, Key: "a b"},
+		{Entity: models.EntityParam, Key: "x"},
+		{Entity: models.EntityTag, Key: "y"},
 	}, got)
 	for term, want := range map[string]string{
 		"metrics": "Valid keys are run_id, run_name", "start_time DOWN": "expected ASC, DESC", "": "expected a key", "datasets.name": "not possible",

@@ -147,12 +147,13 @@ func (v Vocabulary) rule(entity models.Entity, key string) (Attribute, error) {
 			return Attribute{}, models.Errorf(models.KindInvalid, "Invalid dataset key '%s' specified. Valid keys are name, digest, context", key)
 		}
 		return Attribute{Text, all(texts, lists)}, nil
+	default:
+		rule, ok := v.Attributes[key]
+		if !ok {
+			return rule, unknownKey(key, sortedKeys(v.Attributes))
+		}
+		return rule, nil
 	}
-	rule, ok := v.Attributes[key]
-	if !ok {
-		return rule, unknownKey(key, sortedKeys(v.Attributes))
-	}
-	return rule, nil
 }
 
 func unknownKey(key string, known []string) error {
