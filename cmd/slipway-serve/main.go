@@ -135,9 +135,9 @@ func serve(ctx context.Context, listener net.Listener, server *serving.Server, t
 	case <-ctx.Done():
 	}
 	server.Drain()
-	log.Info("draining")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout+time.Second)
 	defer cancel()
+	log.InfoContext(drain, "draining")
 	if err := srv.Shutdown(drain); err != nil {
 		return fmt.Errorf("drain: %w", err)
 	}
@@ -169,7 +169,10 @@ func findRuntime(named string) (string, error) {
 		}
 	}
 	for _, path := range candidates {
-		if _, err := os.Stat(path); path != "" && err == nil {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); err == nil { //nolint:gosec // the operator names it
 			return filepath.Abs(path)
 		}
 	}

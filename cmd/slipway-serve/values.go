@@ -63,8 +63,9 @@ func newScalar(t serving.Type) (ort.Value, error) {
 		return ort.NewEmptyScalar[int32]()
 	case serving.Int64:
 		return ort.NewEmptyScalar[int64]()
+	default:
+		return nil, fmt.Errorf("a single %s without dimensions is not carried", t)
 	}
-	return nil, fmt.Errorf("a single %s without dimensions is not carried", t)
 }
 
 // fromValue takes an output over. The binding has copied its numbers already.

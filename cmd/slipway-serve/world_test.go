@@ -109,7 +109,8 @@ func start(t *testing.T, model string, args ...string) *instance {
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
-		case <-exited:
+		case err := <-exited:
+			t.Log("ended:", err)
 		case <-time.After(20 * time.Second):
 			_ = cmd.Process.Kill()
 			t.Error("slipway-serve did not stop: " + log.text())

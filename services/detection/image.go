@@ -8,7 +8,7 @@ import (
 	_ "image/png"
 	"math"
 
-	_ "golang.org/x/image/bmp"
+	_ "golang.org/x/image/bmp" // and these
 	_ "golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
 

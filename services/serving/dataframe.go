@@ -175,7 +175,7 @@ func (s *Server) byColumn(c *cursor, field string, t table) ([]Tensor, error) {
 // what a cell holds).
 func (s *Server) column(c *cursor, field string, t table, in Spec, from, to int) (Tensor, error) {
 	out := Tensor{Name: in.Name, Type: in.Type}
-	fill, err := newFiller(in.Type)
+	fill, err := newFiller(in.Type, 0)
 	if err != nil {
 		return out, err
 	}

@@ -67,7 +67,7 @@ func (s *Server) readInputs(c *cursor) ([]Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		t, err := readTensor(c, field, only.Type)
+		t, err := readTensor(c, field, only.Type, only.room())
 		t.Name = only.Name
 		return []Tensor{t}, err
 	}
@@ -77,7 +77,7 @@ func (s *Server) readInputs(c *cursor) ([]Tensor, error) {
 		if err != nil {
 			return err
 		}
-		t, err := readTensor(c, field+"."+key, spec.Type)
+		t, err := readTensor(c, field+"."+key, spec.Type, spec.room())
 		t.Name = key
 		all = append(all, t)
 		return err
@@ -100,7 +100,7 @@ func (s *Server) readInstances(c *cursor) ([]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := readTensor(c, field, only.Type)
+	t, err := readTensor(c, field, only.Type, only.room())
 	t.Name = only.Name
 	return []Tensor{t}, err
 }

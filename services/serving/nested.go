@@ -7,10 +7,11 @@ import (
 )
 
 // readTensor reads nested lists of one type; the shape is theirs. A null among
-// floats is NaN, as NaN is written as null.
-func readTensor(c *cursor, field string, typ Type) (Tensor, error) {
+// floats is NaN, as NaN is written as null. room is how many elements the model
+// takes, where that is known.
+func readTensor(c *cursor, field string, typ Type, room int) (Tensor, error) {
 	t := Tensor{Type: typ}
-	f, err := newFiller(typ)
+	f, err := newFiller(typ, min(room, (len(c.data)-c.at)/2)) // an element takes two bytes or more
 	if err != nil {
 		return t, err
 	}
@@ -71,17 +72,17 @@ func (e *elementsOf[T]) data() any {
 	return e.all
 }
 
-func newFiller(typ Type) (filler, error) {
+func newFiller(typ Type, room int) (filler, error) {
 	switch typ {
 	case FP32:
-		return &elementsOf[float32]{read: func(c *cursor) (float32, error) {
+		return &elementsOf[float32]{all: make([]float32, 0, room), read: func(c *cursor) (float32, error) {
 			if c.null() {
 				return float32(math.NaN()), nil
 			}
 			return c.float32("")
 		}}, nil
 	case FP64:
-		return &elementsOf[float64]{read: func(c *cursor) (float64, error) {
+		return &elementsOf[float64]{all: make([]float64, 0, room), read: func(c *cursor) (float64, error) {
 			if c.null() {
 				return math.NaN(), nil
 			}

@@ -121,21 +121,20 @@ func (c *cursor) float64(field string) (float64, error) {
 	return f, nil
 }
 
-// float32 reads a number, correctly rounded. The cheap float64 decides unless
-// it lies next to the middle between two float32.
+// float32 reads a number, correctly rounded. A cheap float64 decides unless it
+// lies next to the middle between two float32.
 func (c *cursor) float32(field string) (float32, error) {
-	const below, middle = 1<<29 - 1, 1 << 28 // the bits that float32 does not have
-	d, ok := c.plain()
-	if !ok {
-		var err error
-		if d, err = c.number(field); err != nil {
-			return 0, err
-		}
+	c.token()
+	if f, end := plain(c.data, c.at); end > 0 && decided(f) {
+		c.at = end
+		return float32(f), nil
 	}
-	if f, ok := d.near(); ok {
-		if rest := int64(math.Float64bits(f) & below); rest < middle-4 || rest > middle+4 {
-			return float32(f), nil
-		}
+	d, err := c.number(field)
+	if err != nil {
+		return 0, err
+	}
+	if f, ok := d.near(); ok && decided(f) {
+		return float32(f), nil
 	}
 	f, err := strconv.ParseFloat(string(d.text), 32)
 	if err != nil {
@@ -144,34 +143,56 @@ func (c *cursor) float32(field string) (float32, error) {
 	return float32(f), nil
 }
 
-// plain scans the numbers that pictures are made of, such as 0.12941177, at
-// several times the speed of number: one digit, a point, and up to 18 more,
-// eight at a time. It takes nothing when the number is another.
-func (c *cursor) plain() (d decimal, ok bool) {
-	c.token()
-	data, i := c.data, c.at
-	if i+1 >= len(data) || data[i]-'0' > 9 || data[i+1] != '.' {
-		return d, false
+// decided tells whether a float64 that is a unit or two off rounds to the same
+// float32 all the same.
+func decided(f float64) bool {
+	const below, middle = 1<<29 - 1, 1 << 28 // the bits that float32 does not have
+	rest := int64(math.Float64bits(f) & below)
+	return (rest < middle-4 || rest > middle+4) && math.Abs(f) < math.MaxFloat32
+}
+
+// plain scans the numbers that pictures are made of, such as 0.12941177 or 255,
+// at several times the speed of number: up to 18 digits without an exponent,
+// eight at a time. end is 0 when the number is another.
+func plain(data []byte, at int) (f float64, end int) {
+	i := at
+	negative := i < len(data) && data[i] == '-'
+	if negative {
+		i++
 	}
-	m := uint64(data[i] - '0')
-	i += 2
-	fraction := i
-	for ; i+8 <= len(data) && i < fraction+16; i += 8 {
-		eight := binary.LittleEndian.Uint64(data[i:])
-		if !allDigits(eight) {
-			break
-		}
-		m = m*1e8 + eightDigits(eight)
-	}
+	whole, m := i, uint64(0)
 	for ; i < len(data) && data[i]-'0' < 10; i++ {
 		m = m*10 + uint64(data[i]-'0')
 	}
-	if i == fraction || i > fraction+18 || i < len(data) && data[i]|0x20 == 'e' {
-		return d, false
+	digits, fraction := i-whole, 0
+	if digits == 0 || digits > 1 && data[whole] == '0' {
+		return 0, 0
 	}
-	d = decimal{mantissa: m, exponent: fraction - i, text: data[c.at:i]}
-	c.at = i
-	return d, true
+	if i < len(data) && data[i] == '.' {
+		i++
+		start := i
+		for ; i+8 <= len(data) && i < start+16; i += 8 {
+			eight := binary.LittleEndian.Uint64(data[i:])
+			if !allDigits(eight) {
+				break
+			}
+			m = m*1e8 + eightDigits(eight)
+		}
+		for ; i < len(data) && data[i]-'0' < 10; i++ {
+			m = m*10 + uint64(data[i]-'0')
+		}
+		if fraction = i - start; fraction == 0 {
+			return 0, 0
+		}
+	}
+	if digits+fraction > 18 || i < len(data) && data[i]|0x20 == 'e' {
+		return 0, 0
+	}
+	f = float64(m) / powers[fraction]
+	if negative {
+		f = -f
+	}
+	return f, i
 }
 
 // allDigits tells whether eight bytes are digits.

@@ -209,7 +209,7 @@ func (s *Server) readOIPInput(c *cursor, field string, binary *tensorBytes) (Ten
 				return c.skip(field + ".data")
 			}
 			var flat Tensor
-			flat, err = readTensor(c, fmt.Sprintf("%s.data (input %q)", field, t.Name), t.Type)
+			flat, err = readTensor(c, fmt.Sprintf("%s.data (input %q)", field, t.Name), t.Type, s.room(t.Name))
 			t.Data, data = flat, -2
 		default:
 			err = invalid("%s: unknown key %q", field, key)
@@ -235,7 +235,7 @@ func (s *Server) readOIPInput(c *cursor, field string, binary *tensorBytes) (Ten
 		if data < 0 {
 			return t, invalid("%s: data is missing", field)
 		}
-		if flat, err = readTensor(&cursor{data: c.data, at: data}, field+".data", t.Type); err != nil {
+		if flat, err = readTensor(&cursor{data: c.data, at: data}, field+".data", t.Type, s.room(t.Name)); err != nil {
 			return t, err
 		}
 	}
@@ -244,6 +244,11 @@ func (s *Server) readOIPInput(c *cursor, field string, binary *tensorBytes) (Ten
 	}
 	t.Data = flat.Data
 	return t, nil
+}
+
+func (s *Server) room(input string) int {
+	spec, _ := s.input("", input) // an unknown one is refused later
+	return spec.room()
 }
 
 func (s *Server) readOIPOutput(c *cursor, field string) (oipOutput, error) {

@@ -18,7 +18,7 @@ func ReadInfo(path string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	defer file.Close() //nolint:errcheck // read only
+	defer file.Close()
 	stat, err := file.Stat()
 	if err != nil {
 		return Info{}, err
@@ -38,7 +38,7 @@ func ReadInfo(path string) (Info, error) {
 func parseModel(data []byte) (Info, error) {
 	info := Info{Metadata: map[string]string{}, Opsets: map[string]int64{}}
 	var graph []byte
-	err := fields(data, func(number protowire.Number, f field) {
+	err := fields(data, func(number int, f field) {
 		switch number {
 		case 1:
 			info.IRVersion = int64(f.number)
@@ -46,7 +46,7 @@ func parseModel(data []byte) (Info, error) {
 			graph = f.bytes
 		case 8:
 			domain, version := "ai.onnx", int64(0)
-			f.each(func(number protowire.Number, f field) {
+			f.each(func(number int, f field) {
 				if number == 1 && len(f.bytes) > 0 {
 					domain = string(f.bytes)
 				} else if number == 2 {
@@ -56,7 +56,7 @@ func parseModel(data []byte) (Info, error) {
 			info.Opsets[domain] = version
 		case 14:
 			var pair [3]string
-			f.each(func(number protowire.Number, f field) {
+			f.each(func(number int, f field) {
 				if number == 1 || number == 2 {
 					pair[number] = string(f.bytes)
 				}
@@ -76,10 +76,10 @@ func parseModel(data []byte) (Info, error) {
 func (in *Info) parseGraph(data []byte) error {
 	var inputs, outputs []field
 	weights := map[string]bool{} // older files list them among the inputs
-	err := fields(data, func(number protowire.Number, f field) {
+	err := fields(data, func(number int, f field) {
 		switch number {
 		case 5:
-			f.each(func(number protowire.Number, f field) {
+			f.each(func(number int, f field) {
 				if number == 8 {
 					weights[string(f.bytes)] = true
 				}
@@ -124,23 +124,23 @@ var elementTypes = map[uint64]Type{
 func parseValue(f field, kind string) (Spec, error) {
 	spec := Spec{Free: true}
 	tensor, element := false, uint64(0)
-	f.each(func(number protowire.Number, f field) {
+	f.each(func(number int, f field) {
 		switch number {
 		case 1:
 			spec.Name = string(f.bytes)
 		case 2:
-			f.each(func(number protowire.Number, f field) {
+			f.each(func(number int, f field) {
 				if number != 1 {
 					return
 				}
 				tensor = true
-				f.each(func(number protowire.Number, f field) {
+				f.each(func(number int, f field) {
 					switch number {
 					case 1:
 						element = f.number
 					case 2:
 						spec.Free = false
-						f.each(func(_ protowire.Number, f field) { spec.Dims = append(spec.Dims, parseDim(f)) })
+						f.each(func(_ int, f field) { spec.Dims = append(spec.Dims, parseDim(f)) })
 					}
 				})
 			})
@@ -158,7 +158,7 @@ func parseValue(f field, kind string) (Spec, error) {
 
 func parseDim(f field) Dim {
 	d := Dim{Size: -1}
-	f.each(func(number protowire.Number, f field) {
+	f.each(func(number int, f field) {
 		switch number {
 		case 1:
 			d.Size = int64(f.number)
@@ -176,11 +176,11 @@ type field struct {
 }
 
 // each walks an embedded message. A cut-off one has shown itself above it.
-func (f field) each(visit func(protowire.Number, field)) {
+func (f field) each(visit func(int, field)) {
 	_ = fields(f.bytes, visit)
 }
 
-func fields(data []byte, visit func(protowire.Number, field)) error {
+func fields(data []byte, visit func(int, field)) error {
 	for len(data) > 0 {
 		number, typ, n := protowire.ConsumeTag(data)
 		if n < 0 {
@@ -199,7 +199,7 @@ func fields(data []byte, visit func(protowire.Number, field)) error {
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
-		visit(number, f)
+		visit(int(number), f)
 		data = data[n:]
 	}
 	return nil

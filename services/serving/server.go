@@ -67,7 +67,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("POST /invocations", s.measured("invocations", s.invocations))
 	mux.Handle("POST /detect", s.measured("detect", s.detect))
 	s.routeOIP(mux)
-	mux.Handle("/", s.plain(func(w http.ResponseWriter, r *http.Request) error {
+	mux.Handle("/", s.plain(func(_ http.ResponseWriter, r *http.Request) error {
 		return &fault{status: http.StatusNotFound, code: "ENDPOINT_NOT_FOUND", message: r.Method + " " + r.URL.Path + " is no route of slipway-serve"}
 	}))
 	return mux
@@ -79,7 +79,7 @@ type handler func(http.ResponseWriter, *http.Request) error
 func (s *Server) plain(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
-			s.fail(w, r, err)
+			_ = s.fail(w, r, err)
 		}
 	})
 }

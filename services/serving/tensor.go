@@ -59,6 +59,16 @@ func (s Spec) Shape() []int64 {
 	return shape
 }
 
+// room is how many elements it takes, open sizes counted as 1.
+func (s Spec) room() int {
+	n := 1
+	for _, d := range s.Dims {
+		n *= int(min(max(d.Size, 1), 1<<16))
+		n = min(n, 1<<32)
+	}
+	return n
+}
+
 // Info describes a loaded model.
 type Info struct {
 	Inputs, Outputs []Spec
