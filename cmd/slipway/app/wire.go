@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-ml/slipway/services/audit"
 	"github.com/slipway-ml/slipway/services/idempotency"
 	"github.com/slipway-ml/slipway/services/job"
+	"github.com/slipway-ml/slipway/services/monitor"
 	"github.com/slipway-ml/slipway/services/registry"
 	"github.com/slipway-ml/slipway/storage/blob"
 	blobs "github.com/slipway-ml/slipway/storage/blob/all"
@@ -67,7 +68,7 @@ func (a *App) wire() (*parts, error) {
 	if err := a.wireValidation(p); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return p, a.metrics.Register(monitor.Collector{DB: a.db, Log: a.log})
 }
 
 // binary is where a program or library of the serving runtime is.
