@@ -10,6 +10,8 @@ import time
 for name in [name for name in os.environ if name.startswith(("MLFLOW_", "SLIPWAY_"))]:
     del os.environ[name]
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"
 
 import mlflow
 

@@ -1,6 +1,8 @@
 """What a data scientist's training job does, with the stock MLflow client. The
 detectors are trained already; it logs them as a job would."""
 
+import contextlib
+import io
 import json
 import pathlib
 import tempfile
@@ -20,7 +22,8 @@ def register(name: str, epochs: int) -> str:
     """Logs one detector in a run, registers it, and gives its version."""
     measured = json.loads((SHAPES / f"{name}.reference.json").read_text())["pycocotools"]
     example = numpy.random.default_rng(1).random((1, 3, 160, 160), dtype=numpy.float32)
-    with mlflow.start_run(run_name=name):
+    quiet = contextlib.redirect_stderr(io.StringIO())  # the client tells what it does; so does the demo
+    with quiet, mlflow.start_run(run_name=name):
         mlflow.log_params({"epochs": epochs, "imgsz": 160})
         mlflow.log_metrics({key: measured[key] for key in ("map50", "map50_95")})
         info = mlflow.onnx.log_model(
@@ -29,6 +32,7 @@ def register(name: str, epochs: int) -> str:
             registered_model_name=MODEL,
             signature=infer_signature(example, numpy.zeros((1, 8, 500), numpy.float32)),
             input_example=example,
+            onnx_execution_providers=["CPUExecutionProvider"],
             pip_requirements=[f"onnx=={onnx.__version__}", "onnxruntime==1.32.0"],
         )
     return str(info.registered_model_version)
