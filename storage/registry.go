@@ -47,8 +47,8 @@ type VersionStore interface {
 	// Update changes a version and dates it and its model.
 	Update(id int64, u models.VersionUpdate) error
 	// Restage moves all of a model's versions in one stage to another, but for
-	// one that stays where it is.
-	Restage(modelID int64, from, to models.Stage, except int64) error
+	// the one of this id.
+	Restage(modelID int64, from, to models.Stage, exceptID int64) error
 	// Delete removes a version and its aliases and dates the model.
 	Delete(id int64) error
 	// SetTag sets a tag.

@@ -32,20 +32,16 @@ func (s *Service) SetAlias(ctx context.Context, model, alias string, version int
 }
 
 // DeleteAlias removes an alias; a missing one is no error. That of an
-// environment with a release stays.
+// environment stays while a release takes its traffic.
 func (s *Service) DeleteAlias(ctx context.Context, model, alias string) error {
-	m, _, err := s.Model(ctx, model)
-	if err != nil {
-		return err
-	}
-	version, ok := m.Aliases[alias]
-	if !ok {
-		return nil
-	}
-	if handled, err := s.requested(ctx, model, alias, 0); handled || err != nil {
-		return err
-	}
 	return s.withModel(ctx, model, func(tx storage.Tx, m models.RegisteredModel) error {
+		version, ok := m.Aliases[alias]
+		if !ok {
+			return nil
+		}
+		if err := heldAlias(tx, m, alias); err != nil {
+			return err
+		}
 		if err := tx.RegisteredModels().DeleteAlias(m.ID, alias); err != nil {
 			return err
 		}
@@ -104,7 +100,7 @@ func (s *Service) Transition(ctx context.Context, model string, number int64, na
 			return err
 		}
 		if archive {
-			if err := tx.Versions().Restage(v.ModelID, stage, models.StageArchived, number); err != nil {
+			if err := tx.Versions().Restage(v.ModelID, stage, models.StageArchived, v.ID); err != nil {
 				return err
 			}
 		}

@@ -67,7 +67,7 @@ func (s *Service) RenameModel(ctx context.Context, name, to string) (models.Regi
 		return models.RegisteredModel{}, nil, err
 	}
 	err := s.withModel(ctx, name, func(tx storage.Tx, m models.RegisteredModel) error {
-		if err := s.held(tx, m, 0); err != nil {
+		if err := heldModel(tx, m); err != nil {
 			return err
 		}
 		if err := tx.RegisteredModels().Update(m.ID, models.RegisteredModelUpdate{Name: &to}); err != nil {
@@ -84,7 +84,7 @@ func (s *Service) RenameModel(ctx context.Context, name, to string) (models.Regi
 // DeleteModel removes a model with its versions, unless a release needs one.
 func (s *Service) DeleteModel(ctx context.Context, name string) error {
 	return s.withModel(ctx, name, func(tx storage.Tx, m models.RegisteredModel) error {
-		if err := s.held(tx, m, 0); err != nil {
+		if err := heldModel(tx, m); err != nil {
 			return err
 		}
 		if err := tx.RegisteredModels().Delete(m.ID); err != nil {

@@ -165,11 +165,7 @@ func (s *Service) UpdateVersion(ctx context.Context, model string, number int64,
 // DeleteVersion removes a version and its aliases, unless a release needs it.
 func (s *Service) DeleteVersion(ctx context.Context, model string, number int64) error {
 	return s.withVersion(ctx, model, number, func(tx storage.Tx, v models.Version) error {
-		m, err := tx.RegisteredModels().Get(model)
-		if err != nil {
-			return err
-		}
-		if err := s.held(tx, m, number); err != nil {
+		if err := heldVersion(tx, v); err != nil {
 			return err
 		}
 		if err := tx.Versions().Delete(v.ID); err != nil {

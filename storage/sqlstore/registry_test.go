@@ -154,7 +154,7 @@ func TestRegisteredModelsAndVersionsChange(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, latest, 1)
 		require.Equal(t, int64(2), latest[0].Number)
-		require.NoError(t, tx.Versions().Restage(m.ID, models.StageProduction, models.StageArchived, 2))
+		require.NoError(t, tx.Versions().Restage(m.ID, models.StageProduction, models.StageArchived, two.ID))
 		require.NoError(t, tx.Versions().SetTag(one.ID, "k", "w"))
 		require.NoError(t, tx.Versions().DeleteTag(two.ID, "k"))
 		require.NoError(t, tx.Versions().SetFiles(two.ID, models.FilesFrozen, "d"))

@@ -123,8 +123,8 @@ func (s versionStore) Update(id int64, u models.VersionUpdate) error {
 	return s.touch("id = ?", []any{id}, set)
 }
 
-func (s versionStore) Restage(modelID int64, from, to models.Stage, except int64) error {
-	return s.touch("model_id = ? AND stage = ? AND number <> ?", []any{modelID, from, except}, map[string]any{"stage": string(to)})
+func (s versionStore) Restage(modelID int64, from, to models.Stage, exceptID int64) error {
+	return s.touch("model_id = ? AND stage = ? AND id <> ?", []any{modelID, from, exceptID}, map[string]any{"stage": string(to)})
 }
 
 // touch changes living versions and dates them and their model.
