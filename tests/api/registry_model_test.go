@@ -18,8 +18,6 @@ const (
 	versioned  = "/api/2.0/mlflow/model-versions/"
 )
 
-type object = map[string]any
-
 // refused requires MLflow's error with a code, and returns its message.
 func refused(t *testing.T, r world.Response, status int, code string) string {
 	t.Helper()
