@@ -96,33 +96,22 @@ func holds(m models.Manifest, name string) bool {
 	})
 }
 
-// onnxFile finds the version's ONNX file: what MLmodel says, or the only one.
-// It gives "" where the version is no ONNX model.
+// onnxFile gives the path of the version's ONNX file; "" where MLmodel says
+// that it is no ONNX model.
 func onnxFile(ctx context.Context, s *validation.Subject) (string, error) {
 	m, err := readMLmodel(ctx, s)
-	switch {
-	case models.IsKind(err, models.KindNotFound):
-	case err != nil:
+	if err != nil {
 		return "", err
-	default:
-		if flavor, ok := m.Flavors["onnx"]; ok {
-			if data, ok := flavor["data"].(string); ok {
-				return data, nil
-			}
-			return "", models.Errorf(models.KindInvalid, "MLmodel: flavors.onnx names no data")
-		}
+	}
+	flavor, ok := m.Flavors["onnx"]
+	if !ok {
 		return "", nil
 	}
-	var found []string
-	for _, e := range s.Manifest.Entries {
-		if path.Ext(e.Path) == ".onnx" {
-			found = append(found, e.Path)
-		}
+	data, ok := flavor["data"].(string)
+	if !ok {
+		return "", models.Errorf(models.KindInvalid, "MLmodel: flavors.onnx names no data")
 	}
-	if len(found) > 1 {
-		return "", models.Errorf(models.KindInvalid, "the version has %d ONNX files and no MLmodel to say which is the model", len(found))
-	}
-	return strings.Join(found, ""), nil
+	return data, nil
 }
 
 func problem(where, format string, args ...any) models.Finding {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -230,3 +231,6 @@ func (w *world) release(v models.Version) {
 		return tx.Environments().SetStable(env.ID, r.ID)
 	}))
 }
+
+// zeros gives n bytes that are none of the expected ones.
+func zeros(n int64) io.Reader { return strings.NewReader(strings.Repeat("0", int(n))) }

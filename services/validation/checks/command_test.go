@@ -1,0 +1,95 @@
+package checks_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/models"
+)
+
+// log reads what a step wrote.
+func (w *world) log(s models.StepResult) string {
+	w.t.Helper()
+	body, err := w.Log(w.t.Context(), s, 0)
+	require.NoError(w.t, err)
+	defer func() { _ = body.Close() }()
+	text, err := io.ReadAll(body)
+	require.NoError(w.t, err)
+	return string(text)
+}
+
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	const report = `cat > report.xml <<'XML'
+<?xml version="1.0"?>
+<testsuites><testsuite name="pytest">
+<testcase classname="tests.test_yolo" name="test_boxes" time="0.1"/>
+<testcase classname="tests.test_yolo" name="test_night" time="0.2"><failure message="assert 3 == 4">trace of it</failure></testcase>
+<testcase classname="tests.test_yolo" name="test_gpu" time="0"><skipped message="no GPU"/></testcase>
+</testsuite></testsuites>
+XML
+`
+	tests := map[string]struct {
+		command, more string
+		state         models.ValidationState
+		want          string
+	}{
+		"exit 0":                          {"true", "", models.ValidationPassed, ""},
+		"an exit code":                    {"echo oh; exit 7", "", models.ValidationFailed, "it ended with exit code 7"},
+		"a program that is not there":     {"no-such-program", "", models.ValidationErrored, "cannot be run (exit code 127)"},
+		"a crash":                         {"kill -SEGV $$", "", models.ValidationErrored, "crashed"},
+		"a crash of what it started":      {"sh -c 'kill -ABRT $$'; exit $?", "", models.ValidationErrored, "crashed: signal 6"},
+		"a timeout":                       {"sleep 60", "      timeout: 500ms\n", models.ValidationErrored, "still running after 500ms"},
+		"a failed case of JUnit":          {report + "exit 1", "", models.ValidationFailed, "error: tests.test_yolo::test_night: test_night failed: assert 3 == 4\ntrace of it"},
+		"a failed case beside exit 0":     {report, "", models.ValidationFailed, "test_night failed"},
+		"a report that is none":           {"echo '<testsuites>' > report.xml", "", models.ValidationErrored, "report.xml is no JUnit report"},
+		"a report that is a link":         {"ln -s /etc/passwd report.xml", "", models.ValidationErrored, "report.xml is no plain file"},
+		"pytest without tests":            {"pytest() { return 5; }; pytest", "", models.ValidationErrored, "there were no tests"},
+		"its own measurements":            {`echo '{"accuracy": 0.93}' > $SLIPWAY_OUTPUT_DIR/measurements.json`, "      thresholds: {accuracy: \">= 0.95\"}\n", models.ValidationFailed, "accuracy is 0.93, asked for >= 0.95"},
+		"measurements that are none":      {`echo '{"accuracy": "high"}' > measurements.json`, "", models.ValidationErrored, "measurements.json is no object of numbers"},
+		"the version's files":             {"test -s model.onnx && test -s $SLIPWAY_MODEL_DIR/MLmodel", "", models.ValidationPassed, ""},
+		"the version's name":              {"test $SLIPWAY_MODEL_URI = models:/m/1", "", models.ValidationPassed, ""},
+		"the version being served":        {`python3 -c 'import os, urllib.request; print(urllib.request.urlopen(os.environ["SLIPWAY_SERVE_URL"] + "/version").read())'`, "", models.ValidationPassed, ""},
+		"a data set":                      {"test $(ls $SLIPWAY_DATASET_DIR/val/images | wc -l) = 48", "      dataset: shapes-val@1\n", models.ValidationPassed, ""},
+		"its own variables":               {`test "$CONFIDENCE" = 0.25`, "      env: {CONFIDENCE: 0.25}\n", models.ValidationPassed, ""},
+		"nothing of the server's own":     {`test -z "$SLIPWAY_TEST_SECRET$GOPATH" && test $HOME != /root`, "", models.ValidationPassed, ""},
+		"writing into the model's folder": {"echo changed > model.onnx", "", models.ValidationPassed, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.needServe()
+			w.push(nil)
+			w.apply("    - run: |\n" + indent(tt.command) + tt.more + "    - check: integrity\n")
+			v := w.validate(w.register(onnxFiles(t, "v1")))
+			require.Equal(t, tt.state, v.State, "%s\n%s", v.Reason, w.log(v.Steps[0]))
+			require.Contains(t, said(v.Steps[0]), tt.want)
+		})
+	}
+}
+
+func TestTheLogIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	w.apply("    - run: printf 'a\\000b'; echo to stderr >&2\n")
+	v := w.validate(w.register(onnxFiles(t, "v1")))
+	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
+	log := w.log(v.Steps[0])
+	require.Contains(t, log, "a\uFFFDb")
+	require.Contains(t, log, "to stderr")
+	require.Contains(t, log, "$ printf")
+}
+
+func TestCommandsMayBeForbidden(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Settings.Commands = false
+	w.apply("    - run: \"true\"\n")
+	v := w.validate(w.register(onnxFiles(t, "v1")))
+	require.Equal(t, models.ValidationErrored, v.State)
+	require.Contains(t, v.Reason, "--allow-steps process")
+}
