@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,18 @@ func TestSlowBodies(t *testing.T) {
 	require.Equal(t, 400, got.status)
 	_, message := got.failure(t)
 	require.Contains(t, message, "did not arrive whole")
+}
+
+// ONNX Runtime's telemetry would keep a device id and a database there.
+func TestNothingIsWrittenIntoTheHomeFolder(t *testing.T) {
+	_, err := program() // built before the compiler loses its cache
+	require.NoError(t, err)
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	start(t, filepath.Join(shapes, "v1.onnx")).post("/invocations", "application/json", []byte("{}"))
+	left, err := os.ReadDir(home)
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 // TestUnknownPathsAddNoMetrics: labels are routes, not what callers write.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -22,6 +23,11 @@ type session struct {
 // openSession loads ONNX Runtime and the model. A brokenModelError says that
 // the model is at fault, any other error that we are.
 func openSession(model, library string, threads int) (*session, error) {
+	// Left to itself, ONNX Runtime reports its use to its makers, and keeps what
+	// it could not send in the home folder.
+	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
+		return nil, err
+	}
 	ort.SetSharedLibraryPath(library)
 	// What goes wrong is told in errors; ONNX Runtime's own lines on stderr would
 	// stand between ours.

@@ -207,8 +207,9 @@ func libraryPath(rootfs string) string {
 }
 
 // environment is all that an instance sees of variables.
-func environment(image v1.Config, spec deploy.InstanceSpec) []string {
-	env := slices.Clone(image.Env)
+func environment(image v1.Config, dir string, spec deploy.InstanceSpec) []string {
+	tmp := filepath.Join(dir, "tmp")
+	env := append(slices.Clone(image.Env), "HOME="+tmp, "TMPDIR="+tmp)
 	for name, value := range spec.Env {
 		env = append(env, name+"="+value)
 	}

@@ -95,7 +95,7 @@ func (t *Target) Start(ctx context.Context, spec deploy.InstanceSpec) (deploy.In
 	if err != nil {
 		return deploy.Instance{}, err
 	}
-	if err := t.spawn(dir, command, environment(image, spec), spec); err != nil {
+	if err := t.spawn(dir, command, environment(image, dir, spec), spec); err != nil {
 		return deploy.Instance{}, err
 	}
 	return t.Inspect(ctx, spec.ID)

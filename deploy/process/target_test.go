@@ -72,7 +72,8 @@ func TestHowAnInstanceEnds(t *testing.T) {
 
 func TestAnInstanceSeesItsOwnEnvironmentAlone(t *testing.T) {
 	t.Setenv("SLIPWAY_SECRET", "hidden")
-	_, i := started(t, t.TempDir(), func(s *deploy.InstanceSpec) {
+	dir := t.TempDir()
+	_, i := started(t, dir, func(s *deploy.InstanceSpec) {
 		s.Env, s.CPU = map[string]string{"CONFIDENCE": "0.25"}, 1.5
 	})
 	res, err := http.Get("http://" + i.Address + "/env")
@@ -80,7 +81,8 @@ func TestAnInstanceSeesItsOwnEnvironmentAlone(t *testing.T) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	require.Equal(t, "CONFIDENCE=0.25\nGOMAXPROCS=1\nthreads=1\n", string(body))
+	tmp := filepath.Join(dir, "one", "tmp")
+	require.Equal(t, "CONFIDENCE=0.25\nGOMAXPROCS=1\nHOME="+tmp+"\nTMPDIR="+tmp+"\nthreads=1\n", string(body))
 }
 
 func TestAKilledKeeperTakesItsInstanceAlong(t *testing.T) {
