@@ -15,10 +15,6 @@ func notYet(operation string) error {
 	return models.Errorf(models.KindUnsupported, "%s is not built yet", operation)
 }
 
-func (pending) GetImage(context.Context, server.GetImageRequestObject) (server.GetImageResponseObject, error) {
-	return nil, notYet("getImage")
-}
-
 func (pending) ListEnvironments(context.Context, server.ListEnvironmentsRequestObject) (server.ListEnvironmentsResponseObject, error) {
 	return nil, notYet("listEnvironments")
 }
@@ -49,14 +45,6 @@ func (pending) GetReleaseLog(context.Context, server.GetReleaseLogRequestObject)
 
 func (pending) RollBack(context.Context, server.RollBackRequestObject) (server.RollBackResponseObject, error) {
 	return nil, notYet("rollBack")
-}
-
-func (pending) ListImages(context.Context, server.ListImagesRequestObject) (server.ListImagesResponseObject, error) {
-	return nil, notYet("listImages")
-}
-
-func (pending) CreateImage(context.Context, server.CreateImageRequestObject) (server.CreateImageResponseObject, error) {
-	return nil, notYet("createImage")
 }
 
 func (pending) GetPromotion(context.Context, server.GetPromotionRequestObject) (server.GetPromotionResponseObject, error) {

@@ -27,6 +27,7 @@ import (
 type Server struct {
 	About
 	Audit
+	Images
 	Datasets
 	Pipelines
 	Validations

@@ -213,7 +213,7 @@ func TestWhatIsInAnImage(t *testing.T) {
 		require.Regexp(t, `^2\.`, names["libc.so.6"].Version)
 	}
 
-	path, err := layout.FromPath(filepath.Join(w.dir, "artifacts", "images"))
+	path, err := layout.FromPath(filepath.Join(w.dir, "artifacts", ".slipway", "images"))
 	require.NoError(t, err)
 	index, err := path.ImageIndex()
 	require.NoError(t, err)
@@ -228,7 +228,7 @@ func TestTheNextVersionAddsItsModelAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	count := func() int {
-		entries, err := os.ReadDir(filepath.Join(w.dir, "artifacts", "images", "blobs", "sha256"))
+		entries, err := os.ReadDir(filepath.Join(w.dir, "artifacts", ".slipway", "images", "blobs", "sha256"))
 		require.NoError(t, err)
 		return len(entries)
 	}
@@ -240,7 +240,7 @@ func TestTheNextVersionAddsItsModelAlone(t *testing.T) {
 	require.Equal(t, 8, count(), "a model layer, a config and a manifest more")
 	require.Equal(t, first.Layers[:2], second.Layers[:2])
 	require.NotEqual(t, first.Layers[2], second.Layers[2])
-	uploads, err := os.ReadDir(filepath.Join(w.dir, "artifacts", "images", "uploads"))
+	uploads, err := os.ReadDir(filepath.Join(w.dir, "artifacts", ".slipway", "images", "uploads"))
 	if err == nil {
 		require.Empty(t, uploads)
 	}
@@ -278,7 +278,7 @@ func TestWhatABuildLostIsMadeAgain(t *testing.T) {
 	first, err := w.Build(t.Context(), v.ID)
 	require.NoError(t, err)
 	for _, lost := range []string{first.Digest, first.ConfigDigest, first.Layers[0].Digest, first.Layers[2].Digest} {
-		require.NoError(t, os.Remove(filepath.Join(w.dir, "artifacts", "images", "blobs", "sha256", strings.TrimPrefix(lost, "sha256:"))))
+		require.NoError(t, os.Remove(filepath.Join(w.dir, "artifacts", ".slipway", "images", "blobs", "sha256", strings.TrimPrefix(lost, "sha256:"))))
 		again, err := w.Build(t.Context(), v.ID)
 		require.NoError(t, err)
 		require.Equal(t, first.Digest, again.Digest)

@@ -51,7 +51,7 @@ func (s *Service) writeLayer(ctx context.Context, kind models.LayerKind, key str
 		err := pack(ctx, io.MultiWriter(plain, zip), files)
 		writer.CloseWithError(errors.Join(err, zip.Close()))
 	}()
-	upload := "images/uploads/" + key
+	upload := layoutDir + "/uploads/" + key
 	object, err := s.Blobs.Put(ctx, upload, reader, -1)
 	reader.CloseWithError(errors.New("the artifact store has stopped reading"))
 	if err != nil {

@@ -16,11 +16,12 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/storage/blob"
 )
 
 // In the artifact store images stand as one OCI image layout, which other
 // tools read as it is.
-const layoutDir = "images"
+const layoutDir = blob.Reserved + "/images"
 
 func blobKey(digest string) string {
 	return layoutDir + "/blobs/" + strings.Replace(digest, ":", "/", 1)

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/services/audit"
 	"github.com/slipway-ml/slipway/services/idempotency"
+	"github.com/slipway-ml/slipway/services/image"
 	"github.com/slipway-ml/slipway/services/job"
 	"github.com/slipway-ml/slipway/services/monitor"
 	"github.com/slipway-ml/slipway/services/registry"
@@ -34,6 +35,7 @@ type parts struct {
 
 	artifacts *artifact.Service
 	registry  *registry.Service
+	images    *image.Service
 
 	handlers api.Handlers
 	own      *v1.Server // Slipway's own operations, a field a noun
@@ -65,6 +67,7 @@ func (a *App) wire() (*parts, error) {
 	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Keys: idempotency.Service{DB: a.db}}
 	a.wireTracking(p)
 	a.wireRegistry(p)
+	a.wireImages(p)
 	if err := a.wireValidation(p); err != nil {
 		return nil, err
 	}
