@@ -2041,7 +2041,7 @@ type ClientInterface interface {
 
 	// CreateValidation Validate a model version
 	//
-	// Runs the steps of the model's current pipeline revision. 404 where the model has no pipeline.
+	// Runs the steps of the model's current pipeline revision. 409 where the model has no pipeline, or one without steps.
 	//
 	// Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
 	CreateValidation(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2735,7 +2735,7 @@ func (c *Client) ListValidations(ctx context.Context, model ModelParam, version 
 
 // CreateValidation Validate a model version
 //
-// Runs the steps of the model's current pipeline revision. 404 where the model has no pipeline.
+// Runs the steps of the model's current pipeline revision. 409 where the model has no pipeline, or one without steps.
 //
 // Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
 func (c *Client) CreateValidation(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5769,7 +5769,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateValidationWithResponse Validate a model version
 	//
-	// Runs the steps of the model's current pipeline revision. 404 where the model has no pipeline.
+	// Runs the steps of the model's current pipeline revision. 409 where the model has no pipeline, or one without steps.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8075,7 +8075,7 @@ func (c *ClientWithResponses) ListValidationsWithResponse(ctx context.Context, m
 
 // CreateValidationWithResponse Validate a model version
 //
-// Runs the steps of the model's current pipeline revision. 404 where the model has no pipeline.
+// Runs the steps of the model's current pipeline revision. 409 where the model has no pipeline, or one without steps.
 //
 // Returns a wrapper object for the known response body format(s).
 //
