@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
@@ -20,12 +21,17 @@ import (
 // MLflow's, which docs/mlflow.md tells of.
 var byHand = regexp.MustCompile(`^/(api|ajax-api)/\d\.\d|^/(get-artifact|model-versions/get-artifact|graphql)$`)
 
-func TestTheRouterAndTheDocumentTellTheSame(t *testing.T) {
-	t.Parallel()
+func routesOf(t *testing.T) gin.RoutesInfo {
+	t.Helper()
 	engine, err := New(Handlers{Registry: prometheus.NewRegistry(), V1: &v1.Server{}}, Options{Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
+	return engine.Routes()
+}
+
+func TestTheRouterAndTheDocumentTellTheSame(t *testing.T) {
+	t.Parallel()
 	routed := map[string]bool{}
-	for _, r := range engine.Routes() {
+	for _, r := range routesOf(t) {
 		if !byHand.MatchString(r.Path) && !strings.HasPrefix(r.Path, "/serve/") {
 			routed[r.Method+" "+r.Path] = true
 		}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -31,18 +33,21 @@ func (r *Register) Run(ctx context.Context, s *Streams) error {
 	if _, err := r.api(); err != nil { // the address is checked before anything is done
 		return err
 	}
-	source, run := r.Source, ""
-	if id, ok := strings.CutPrefix(source, "runs:/"); ok {
-		run, _, _ = strings.Cut(id, "/")
+	dir, files, err := r.folder()
+	if err != nil {
+		return err
 	}
-	if !remoteSource(source) {
-		var err error
-		if source, run, err = r.upload(ctx, s); err != nil {
-			return err
-		}
-	}
-	_, err := mlflow[struct{}](ctx, &r.Remote, http.MethodPost, "registered-models/create", nil, map[string]any{"name": r.Model})
+	_, err = mlflow[struct{}](ctx, &r.Remote, http.MethodPost, "registered-models/create", nil, map[string]any{"name": r.Model})
 	if err != nil && !refusedAs(err, "RESOURCE_ALREADY_EXISTS") {
+		return err
+	}
+	from := origin{Source: r.Source}
+	if files != nil {
+		from, err = r.upload(ctx, s, dir, files)
+	} else {
+		err = r.held(ctx, &from)
+	}
+	if err != nil {
 		return err
 	}
 	type created struct {
@@ -51,7 +56,7 @@ func (r *Register) Run(ctx context.Context, s *Streams) error {
 		} `json:"model_version"`
 	}
 	made, err := mlflow[created](ctx, &r.Remote, http.MethodPost, "model-versions/create", nil, map[string]any{
-		"name": r.Model, "source": source, "run_id": run, "description": r.Description, "tags": pairs(r.Tag),
+		"name": r.Model, "source": from.Source, "run_id": from.RunID, "model_id": from.ModelID, "description": r.Description, "tags": pairs(r.Tag),
 	})
 	if err != nil {
 		return err
@@ -61,22 +66,62 @@ func (r *Register) Run(ctx context.Context, s *Streams) error {
 	return nil
 }
 
-// remoteSource tells a URI from a path.
-func remoteSource(source string) bool {
-	scheme, _, ok := strings.Cut(source, ":/")
-	return ok && len(scheme) > 1 && scheme != "file"
+// folder lists the files of a source that is a model folder here; none for one
+// that the server holds.
+func (r *Register) folder() (dir string, files []string, err error) {
+	if scheme, _, ok := strings.Cut(r.Source, ":/"); ok && len(scheme) > 1 && scheme != "file" {
+		return "", nil, nil
+	}
+	dir = strings.TrimPrefix(strings.TrimPrefix(r.Source, "file://"), "file:")
+	if _, err := os.Stat(filepath.Join(dir, "MLmodel")); err != nil {
+		return "", nil, fmt.Errorf("%s holds no MLflow model (it has no file MLmodel): save one by mlflow.onnx.save_model, or name what the server holds, such as runs:/RUN/model", dir)
+	}
+	files, err = filesUnder(dir)
+	return dir, files, err
 }
 
-// upload puts the folder into a run of its own and gives its address and run.
-func (r *Register) upload(ctx context.Context, s *Streams) (source, run string, err error) {
-	dir := strings.TrimPrefix(strings.TrimPrefix(r.Source, "file://"), "file:")
-	files, err := modelFiles(dir)
-	if err != nil {
-		return "", "", err
+// origin is where a version comes from, as MLflow's API has it.
+type origin struct {
+	Source  string `json:"source"`
+	RunID   string `json:"run_id"`
+	ModelID string `json:"model_id"`
+}
+
+// held completes the origin of what the server holds: MLflow wants the run, or
+// the logged model, that an address is of.
+func (r *Register) held(ctx context.Context, from *origin) error {
+	if path, ok := strings.CutPrefix(from.Source, "runs:/"); ok {
+		from.RunID, _, _ = strings.Cut(path, "/")
+		return nil
 	}
+	path, ok := strings.CutPrefix(from.Source, "models:/")
+	if !ok {
+		return nil
+	}
+	name, version, byNumber := strings.Cut(path, "/")
+	model, alias, byAlias := strings.Cut(path, "@")
+	route, query := "model-versions/get", url.Values{"name": {name}, "version": {version}}
+	switch {
+	case byNumber:
+	case byAlias:
+		route, query = "registered-models/alias", url.Values{"name": {model}, "alias": {alias}}
+	default:
+		from.ModelID = path // of a logged model
+		return nil
+	}
+	type found struct {
+		Version origin `json:"model_version"`
+	}
+	is, err := mlflow[found](ctx, &r.Remote, http.MethodGet, route, query, nil)
+	from.RunID, from.ModelID = is.Version.RunID, is.Version.ModelID
+	return err
+}
+
+// upload puts the folder into a run of its own.
+func (r *Register) upload(ctx context.Context, s *Streams, dir string, files []string) (origin, error) {
 	experiment, err := r.experiment(ctx)
 	if err != nil {
-		return "", "", err
+		return origin{}, err
 	}
 	type runAnswer struct {
 		Run struct {
@@ -90,7 +135,7 @@ func (r *Register) upload(ctx context.Context, s *Streams) (source, run string, 
 		"experiment_id": experiment, "run_name": "slipway register " + r.Model,
 	})
 	if err != nil {
-		return "", "", err
+		return origin{}, err
 	}
 	run, root := begun.Run.Info.RunID, begun.Run.Info.ArtifactURI
 	status := "FINISHED"
@@ -99,7 +144,7 @@ func (r *Register) upload(ctx context.Context, s *Streams) (source, run string, 
 	}
 	// The run's end is told although the command may be interrupted.
 	_, ending := mlflow[struct{}](context.WithoutCancel(ctx), &r.Remote, http.MethodPost, "runs/update", nil, map[string]any{"run_id": run, "status": status})
-	return root + "/model", run, errors.Join(err, ending)
+	return origin{Source: root + "/model", RunID: run}, errors.Join(err, ending)
 }
 
 func (r *Register) experiment(ctx context.Context) (string, error) {
@@ -122,12 +167,4 @@ func pairs(tags map[string]string) []map[string]string {
 		list = append(list, map[string]string{"key": key, "value": value})
 	}
 	return list
-}
-
-// modelFiles lists the files of a model folder, relative to it.
-func modelFiles(dir string) ([]string, error) {
-	if _, err := os.Stat(dir + "/MLmodel"); err != nil {
-		return nil, fmt.Errorf("%s holds no MLflow model (it has no file MLmodel): save one by mlflow.onnx.save_model, or name what the server holds, such as runs:/RUN/model", dir)
-	}
-	return filesUnder(dir)
 }
