@@ -8,18 +8,41 @@ import (
 	"github.com/slipway-ml/slipway/storage/blob"
 )
 
-// FilePath checks a path that a client sent for a file.
-func FilePath(path string) (string, error) {
+// fileAt checks a path from the store's root that a client sent for a file.
+func fileAt(path string) (string, error) {
+	if path, err := fileBelow(path); err != nil || !reserved(path) {
+		return path, err
+	}
+	return "", badPath(path)
+}
+
+// folderAt is fileAt for a folder; "" is the root.
+func folderAt(path string) (string, error) {
+	if path, err := folderBelow(path); err != nil || !reserved(path) {
+		return path, err
+	}
+	return "", badPath(path)
+}
+
+// reserved tells whether a path is in the folder that only Slipway writes.
+func reserved(path string) bool {
+	top, _, _ := strings.Cut(path, "/")
+	return top == blob.Reserved
+}
+
+// fileBelow checks a file's path below a run, a logged model or a version.
+func fileBelow(path string) (string, error) {
 	if err := checkPath(path); err != nil {
 		return "", err
 	}
 	return path, blob.CheckKey(path)
 }
 
-// FolderPath checks a path that a client sent for a folder; "" is the root. A
-// slash at its end says nothing.
-func FolderPath(path string) (string, error) {
-	path = strings.TrimSuffix(path, "/")
+// folderBelow is fileBelow for a folder. A slash at its end says nothing.
+func folderBelow(path string) (string, error) {
+	if path != "/" {
+		path = strings.TrimSuffix(path, "/")
+	}
 	if path == "." {
 		path = ""
 	}
@@ -30,8 +53,8 @@ func FolderPath(path string) (string, error) {
 }
 
 // checkPath refuses what could be read as a way out by somebody who decodes
-// once more, or who takes a backslash for a slash, and our own folder. Such a
-// name is refused and not repaired: an honest client sends none.
+// once more, or who takes a backslash for a slash. Such a name is refused and
+// not repaired: an honest client sends none.
 func checkPath(path string) error {
 	for decoded := path; ; {
 		for element := range strings.FieldsFuncSeq(decoded, func(r rune) bool { return r == '/' || r == '\\' }) {
@@ -44,14 +67,10 @@ func checkPath(path string) error {
 		}
 		next, err := url.PathUnescape(decoded)
 		if err != nil || next == decoded {
-			break
+			return nil //nolint:nilerr // what cannot be decoded is the name itself
 		}
 		decoded = next
 	}
-	if top, _, _ := strings.Cut(path, "/"); top == blob.Reserved {
-		return badPath(path)
-	}
-	return nil
 }
 
 func badPath(path string) error {
@@ -64,6 +83,6 @@ func keyOf(uri string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	key, err := FolderPath(key)
+	key, err := folderAt(key)
 	return key, err == nil
 }

@@ -31,7 +31,7 @@ func (f File) Open(offset int64) (io.ReadCloser, error) {
 
 // File finds a file by its path, else not_found; a folder is invalid.
 func (s *Service) File(ctx context.Context, path string) (File, error) {
-	key, err := FilePath(path)
+	key, err := fileAt(path)
 	if err != nil {
 		return File{}, err
 	}
@@ -61,7 +61,7 @@ func (s *Service) file(ctx context.Context, key string) (File, error) {
 // List gives the direct children of a folder; none for one that is not there
 // or that is a file.
 func (s *Service) List(ctx context.Context, folder string) ([]blob.Entry, error) {
-	key, err := FolderPath(folder)
+	key, err := folderAt(folder)
 	if err != nil {
 		return nil, err
 	}

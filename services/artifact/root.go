@@ -54,7 +54,7 @@ func (r Root) served() (Root, error) {
 // ListIn lists a folder below a root. The names of entries are paths from the
 // root, as MLflow gives them.
 func (s *Service) ListIn(ctx context.Context, root Root, folder string) ([]blob.Entry, error) {
-	below, err := FolderPath(folder)
+	below, err := folderBelow(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (s *Service) ListIn(ctx context.Context, root Root, folder string) ([]blob.
 
 // FileIn finds a file below a root.
 func (s *Service) FileIn(ctx context.Context, root Root, name string) (File, error) {
-	below, err := FilePath(name)
+	below, err := fileBelow(name)
 	if err != nil {
 		return File{}, err
 	}
@@ -76,7 +76,7 @@ func (s *Service) FileIn(ctx context.Context, root Root, name string) (File, err
 
 // PutIn stores a file below a root, as Put does.
 func (s *Service) PutIn(ctx context.Context, root Root, name string, r io.Reader, size int64) (models.Artifact, error) {
-	below, err := FilePath(name)
+	below, err := fileBelow(name)
 	if err != nil {
 		return models.Artifact{}, err
 	}

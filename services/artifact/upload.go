@@ -14,7 +14,7 @@ import (
 // A crash between the two steps leaves a file without a digest, which whoever
 // registers it has hashed by a job.
 func (s *Service) Put(ctx context.Context, path string, r io.Reader, size int64) (models.Artifact, error) {
-	path, err := FilePath(path)
+	path, err := fileAt(path)
 	if err != nil {
 		return models.Artifact{}, err
 	}
@@ -63,7 +63,7 @@ func (u *upload) Read(p []byte) (int, error) {
 // Delete removes a file or a folder; a missing one is no error. Bytes that a
 // version's manifest cites stay readable to that version.
 func (s *Service) Delete(ctx context.Context, path string) error {
-	path, err := FilePath(path)
+	path, err := fileAt(path)
 	if err != nil {
 		return err
 	}

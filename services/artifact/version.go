@@ -129,7 +129,7 @@ func (r contextReader) Read(p []byte) (int, error) {
 
 // VersionFile finds a file of a version by its path in the manifest.
 func (s *Service) VersionFile(ctx context.Context, versionID int64, name string) (File, error) {
-	name, err := FilePath(name)
+	name, err := fileBelow(name)
 	if err != nil {
 		return File{}, err
 	}
