@@ -119,7 +119,7 @@ func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.ReadCloser.Read(p)
 	_, _ = v.sum.Write(p[:n])
 	v.size += int64(n)
-	if v.size > v.want.Size || err == io.EOF && (v.size != v.want.Size || hex.EncodeToString(v.sum.Sum(nil)) != v.want.Digest.Hex) { //nolint:errorlint // a Reader's own
+	if v.size > v.want.Size || err == io.EOF && (v.size != v.want.Size || hex.EncodeToString(v.sum.Sum(nil)) != v.want.Digest.Hex) {
 		return n, faulty(v.want.Digest.String(), "its bytes are others than its digest says")
 	}
 	return n, err

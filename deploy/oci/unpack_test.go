@@ -62,8 +62,8 @@ func TestUnpack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			img := v1.Image(empty.Image)
-			var err error
+			img, err := mutate.AppendLayers(empty.Image)
+			require.NoError(t, err)
 			for _, l := range c.layers {
 				img, err = mutate.AppendLayers(img, layer(t, l...))
 				require.NoError(t, err)

@@ -70,7 +70,7 @@ func (t *Target) lockImages(how int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), how); err != nil { //nolint:gosec // a descriptor fits
+	if err := unix.Flock(int(f.Fd()), how); err != nil {
 		_ = f.Close()
 		return nil, err
 	}

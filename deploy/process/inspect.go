@@ -45,7 +45,7 @@ func (t *Target) inspect(ctx context.Context, dir string, r record) deploy.Insta
 		i.State, i.Reason = deploy.StateExited, reason(dir)
 		return i
 	}
-	address, err := os.ReadFile(filepath.Join(dir, addressFile)) //nolint:gosec // a path of ours
+	address, err := os.ReadFile(filepath.Join(dir, addressFile))
 	if err != nil {
 		return i
 	}

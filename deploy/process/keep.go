@@ -93,7 +93,7 @@ func writeJSON(path string, v any) error {
 }
 
 func readJSON(path string, v any) error {
-	data, err := os.ReadFile(path) //nolint:gosec // a path of ours
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}

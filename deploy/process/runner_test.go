@@ -48,8 +48,10 @@ func TestHowARunEnds(t *testing.T) {
 		"a large file is refused":          {script: "exec dd if=/dev/zero of=big bs=1M count=2", change: func(s *deploy.RunSpec) { s.FileBytes = 1 << 20 }, ending: deploy.EndedSignal, detail: "file larger"},
 		"many processes are refused":       {script: "for i in 1 2 3 4 5 6 7 8; do sleep 600 & done; wait", change: func(s *deploy.RunSpec) { s.Processes = 4 }, ending: deploy.EndedProcesses, detail: "its limit is 4"},
 		"much memory is refused":           {script: "exec tail /dev/zero", change: func(s *deploy.RunSpec) { s.MemoryBytes = 64 << 20 }, ending: deploy.EndedMemory, detail: "its limit is 64 MiB"},
-		"memory is counted over all its processes": {script: `hold() { head -c 40000000 /dev/zero | tail -c 40000000 | (sleep 600; cat >/dev/null); }; hold & hold & wait`,
-			change: func(s *deploy.RunSpec) { s.MemoryBytes = 64 << 20 }, ending: deploy.EndedMemory, detail: "its limit is 64 MiB"},
+		"memory is counted over all its processes": {
+			script: `hold() { head -c 40000000 /dev/zero | tail -c 40000000 | (sleep 600; cat >/dev/null); }; hold & hold & wait`,
+			change: func(s *deploy.RunSpec) { s.MemoryBytes = 64 << 20 }, ending: deploy.EndedMemory, detail: "its limit is 64 MiB",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -176,7 +176,7 @@ func (s *supervisor) reap() {
 		var e ending
 		pid, err := syscall.Wait4(-1, &e.status, 0, &e.usage)
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a bare errno
+		case err == syscall.EINTR:
 		case err != nil:
 			return // none is left, nor can any come: the run's first process has ended
 		case pid == s.pid:
@@ -257,14 +257,18 @@ func (s *supervisor) check(pids []int) deploy.RunResult {
 		}
 		if used > limit {
 			s.peak = max(s.peak, used)
-			return deploy.RunResult{Ending: deploy.EndedMemory,
-				Detail: fmt.Sprintf("used %d MiB of memory, its limit is %d MiB", used>>20, limit>>20)}
+			return deploy.RunResult{
+				Ending: deploy.EndedMemory,
+				Detail: fmt.Sprintf("used %d MiB of memory, its limit is %d MiB", used>>20, limit>>20),
+			}
 		}
 	}
 	s.peak = max(s.peak, used)
 	if limit := s.task.Processes; limit > 0 && len(pids) > limit {
-		return deploy.RunResult{Ending: deploy.EndedProcesses,
-			Detail: fmt.Sprintf("ran %d processes at once, its limit is %d", len(pids), limit)}
+		return deploy.RunResult{
+			Ending: deploy.EndedProcesses,
+			Detail: fmt.Sprintf("ran %d processes at once, its limit is %d", len(pids), limit),
+		}
 	}
 	return deploy.RunResult{}
 }

@@ -150,7 +150,7 @@ func (s *Service) compose(img models.Image, entrypoint []string) (v1.Image, erro
 		Config: v1.Config{
 			User: "65532:65532", Entrypoint: entrypoint, WorkingDir: "/", StopSignal: "SIGTERM",
 			ExposedPorts: map[string]struct{}{"8080/tcp": {}},
-			Labels: map[string]string{
+			Labels: map[string]string{ //nolint:gosec // no secret is among them
 				"org.opencontainers.image.title": img.Model, "org.opencontainers.image.version": fmt.Sprint(img.Version),
 				"slipway.model": img.Model, "slipway.version": fmt.Sprint(img.Version), "slipway.model-digest": "sha256:" + img.ModelDigest,
 				"slipway.runtime": img.Runtime, "slipway.base": img.Base, "slipway.components": "/slipway/base.json",

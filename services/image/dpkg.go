@@ -37,8 +37,8 @@ func owners(database string, files []string) map[string]owner {
 // each with and without the /usr that a merged system adds.
 func aliases(f string) []string {
 	names := []string{f}
-	if real, err := filepath.EvalSymlinks(f); err == nil {
-		names = append(names, real)
+	if target, err := filepath.EvalSymlinks(f); err == nil {
+		names = append(names, target)
 	}
 	for _, n := range names {
 		if bare, ok := strings.CutPrefix(n, "/usr"); ok {
@@ -65,7 +65,7 @@ func packageVersions(status string) map[string]string {
 }
 
 func eachLine(path string, fn func(string)) {
-	f, err := os.Open(path) //nolint:gosec // dpkg's database
+	f, err := os.Open(path)
 	if err != nil {
 		return
 	}

@@ -118,9 +118,10 @@ func newWorld(t *testing.T) *world {
 }
 
 // register adds a version with files.
-func (w *world) register(t *testing.T, model string, content map[string]string) (v models.Version) {
+func (w *world) register(t *testing.T, content map[string]string) (v models.Version) {
 	t.Helper()
 	require.NoError(t, w.db.InTx(t.Context(), func(tx storage.Tx) error {
+		const model = "shapes"
 		m, err := tx.RegisteredModels().Get(model)
 		if models.IsKind(err, models.KindNotFound) {
 			m, err = tx.RegisteredModels().Create(models.RegisteredModel{Name: model})
@@ -145,7 +146,7 @@ func TestAnImageIsTheSameBitForBit(t *testing.T) {
 		old := syscall.Umask(umask)
 		t.Cleanup(func() { syscall.Umask(old) })
 		w := newWorld(t)
-		img, err := w.Build(t.Context(), w.register(t, "shapes", onnx("weights")).ID)
+		img, err := w.Build(t.Context(), w.register(t, onnx("weights")).ID)
 		require.NoError(t, err)
 		require.Equal(t, models.ImageReady, img.State)
 		digests = append(digests, img.Digest)
@@ -156,7 +157,7 @@ func TestAnImageIsTheSameBitForBit(t *testing.T) {
 func TestWhatIsInAnImage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	built, err := w.Build(t.Context(), w.register(t, "shapes", onnx("weights")).ID)
+	built, err := w.Build(t.Context(), w.register(t, onnx("weights")).ID)
 	require.NoError(t, err)
 	img, err := oci.Open(t.Context(), w, built.Digest)
 	require.NoError(t, err)
@@ -232,10 +233,10 @@ func TestTheNextVersionAddsItsModelAlone(t *testing.T) {
 		require.NoError(t, err)
 		return len(entries)
 	}
-	first, err := w.Build(t.Context(), w.register(t, "shapes", onnx("one")).ID)
+	first, err := w.Build(t.Context(), w.register(t, onnx("one")).ID)
 	require.NoError(t, err)
 	require.Equal(t, 5, count())
-	second, err := w.Build(t.Context(), w.register(t, "shapes", onnx("two")).ID)
+	second, err := w.Build(t.Context(), w.register(t, onnx("two")).ID)
 	require.NoError(t, err)
 	require.Equal(t, 8, count(), "a model layer, a config and a manifest more")
 	require.Equal(t, first.Layers[:2], second.Layers[:2])
@@ -249,7 +250,7 @@ func TestTheNextVersionAddsItsModelAlone(t *testing.T) {
 func TestBuildingAtOnceBuildsOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	v := w.register(t, "shapes", map[string]string{"model.onnx": "weights"})
+	v := w.register(t, map[string]string{"model.onnx": "weights"})
 	var g sync.WaitGroup
 	digests := make([]string, 4)
 	for i := range digests {
@@ -274,7 +275,7 @@ func TestBuildingAtOnceBuildsOnce(t *testing.T) {
 func TestWhatABuildLostIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	v := w.register(t, "shapes", onnx("weights"))
+	v := w.register(t, onnx("weights"))
 	first, err := w.Build(t.Context(), v.ID)
 	require.NoError(t, err)
 	for _, lost := range []string{first.Digest, first.ConfigDigest, first.Layers[0].Digest, first.Layers[2].Digest} {
@@ -310,7 +311,7 @@ func TestAVersionThatCannotBeBuilt(t *testing.T) {
 			if c.change != nil {
 				c.change(&w.Config)
 			}
-			_, err := w.Build(t.Context(), w.register(t, "shapes", c.files).ID)
+			_, err := w.Build(t.Context(), w.register(t, c.files).ID)
 			require.ErrorContains(t, err, c.want)
 			require.Equal(t, c.kind, models.KindOf(err))
 		})
@@ -330,7 +331,7 @@ func (l liar) Open(ctx context.Context, e models.ManifestEntry) (io.ReadCloser, 
 func TestFilesThatChangeAreNotPacked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	v := w.register(t, "shapes", onnx("weights"))
+	v := w.register(t, onnx("weights"))
 	w.Files = liar{w.Files}
 	_, err := w.Build(t.Context(), v.ID)
 	require.ErrorContains(t, err, "model/model.onnx: its bytes changed")
@@ -360,7 +361,7 @@ func (c *cutting) Put(ctx context.Context, key string, r io.Reader, size int64) 
 func TestABuildGoesOnWhereItWasCut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	v := w.register(t, "shapes", onnx("weights"))
+	v := w.register(t, onnx("weights"))
 	store := &cutting{Store: w.Blobs}
 	w.Blobs = store
 	worker := image.Worker{Images: w.Service}
@@ -394,7 +395,7 @@ func TestABuildGoesOnWhereItWasCut(t *testing.T) {
 func TestOnlyAValidatedVersionIsBuiltOnRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	v := w.register(t, "shapes", onnx("weights"))
+	v := w.register(t, onnx("weights"))
 	refused := func(want string) {
 		t.Helper()
 		_, err := w.Request(t.Context(), "shapes", 1)
@@ -405,8 +406,10 @@ func TestOnlyAValidatedVersionIsBuiltOnRequest(t *testing.T) {
 	pipeline := func(steps ...models.StepSpec) models.PipelineRevision {
 		var rev models.PipelineRevision
 		require.NoError(t, w.db.InTx(t.Context(), func(tx storage.Tx) (err error) {
-			rev, err = tx.Pipelines().Add(models.PipelineRevision{ModelID: v.ModelID, Model: "shapes", Document: []byte("x"),
-				Pipeline: models.Pipeline{Model: "shapes", Validation: models.ValidationSpec{Steps: steps}}})
+			rev, err = tx.Pipelines().Add(models.PipelineRevision{
+				ModelID: v.ModelID, Model: "shapes", Document: []byte("x"),
+				Pipeline: models.Pipeline{Model: "shapes", Validation: models.ValidationSpec{Steps: steps}},
+			})
 			return err
 		}))
 		return rev

@@ -27,7 +27,7 @@ func main() {
 	probe := flag.String("probe", "", "")
 	flag.Parse()
 	if *probe != "" {
-		if res, err := http.Get(*probe); err != nil || res.StatusCode != http.StatusOK { //nolint:noctx,bodyclose // it ends
+		if res, err := http.Get(*probe); err != nil || res.StatusCode != http.StatusOK { //nolint:bodyclose // it ends
 			os.Exit(1)
 		}
 		return
@@ -78,7 +78,7 @@ func serve(host string, port int, addressFile string, threads int) error {
 	drained := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		drained <- server.Shutdown(context.Background())
+		drained <- server.Shutdown(context.WithoutCancel(ctx))
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
