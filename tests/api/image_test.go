@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -55,6 +56,38 @@ func TestAnImageIsBuiltAndRead(t *testing.T) {
 	require.Len(t, audit["items"], 1)
 	require.Equal(t, http.StatusBadRequest, w.Do(http.MethodGet, "/api/2.0/mlflow-artifacts/artifacts/.slipway/images/index.json", nil).Status,
 		"artifacts' routes do not lead to images")
+}
+
+// A build is killed at points spread over it, each time in the next life of the
+// server, until one life finishes it.
+func TestABuildSurvivesItsServer(t *testing.T) {
+	t.Parallel()
+	testbed.Bin(t)
+	dir := t.TempDir()
+	p := world.StartProcess(t, dir)
+	shapes(t, p.World, "shapes")
+	p.OK(http.MethodPut, "/api/v1/models/shapes/pipeline", `{"model": "shapes", "on": "manual"}`)
+	id := fmt.Sprint(p.OK(http.MethodPost, "/api/v1/models/shapes/versions/1/images", nil)["id"])
+	blobs := filepath.Join(dir, "artifacts", ".slipway", "images", "blobs", "sha256")
+	for _, objects := range []int{0, 1, 2} {
+		p.Eventually(time.Minute, "the build goes on", func() bool {
+			there, _ := os.ReadDir(blobs)
+			return len(there) >= objects
+		})
+		p.Kill()
+		p = world.StartProcess(t, dir)
+	}
+	img := p.OK(http.MethodGet, "/api/v1/images/"+id+"?wait=2m", nil)
+	require.Equal(t, "ready", img["state"], img["reason"])
+	list := p.OK(http.MethodGet, "/api/v1/models/shapes/versions/1/images", nil)
+	require.Equal(t, []any{img}, list["items"])
+	p.Term()
+
+	undisturbed := world.Start(t)
+	shapes(t, undisturbed, "shapes")
+	undisturbed.OK(http.MethodPut, "/api/v1/models/shapes/pipeline", `{"model": "shapes", "on": "manual"}`)
+	id = fmt.Sprint(undisturbed.OK(http.MethodPost, "/api/v1/models/shapes/versions/1/images", nil)["id"])
+	require.Equal(t, img["digest"], undisturbed.OK(http.MethodGet, "/api/v1/images/"+id+"?wait=2m", nil)["digest"], "another server builds the same")
 }
 
 func TestWhatIsNoImage(t *testing.T) {
