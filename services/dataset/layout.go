@@ -94,6 +94,7 @@ func (c config) classes(where string) ([]string, error) {
 			}
 			names = append(names, name)
 		}
+	default:
 	}
 	if len(names) == 0 {
 		return nil, models.Errorf(models.KindInvalid, "%s: names is missing: the names of the classes, in the order of their ids", where)

@@ -2,13 +2,12 @@ package dataset
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
-
-	"crypto/sha256"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"

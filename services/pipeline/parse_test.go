@@ -49,7 +49,8 @@ func TestParseFillsInEveryField(t *testing.T) {
 			{
 				Name: "detection", Check: "detection", Timeout: 30 * time.Minute, Dataset: dataset,
 				Thresholds: []models.Threshold{
-					{Metric: "map50", Op: ">=", Value: 0.8}, {Metric: "map50_95", Op: ">=", Value: 0.5},
+					{Metric: "map50", Op: ">=", Value: 0.8},
+					{Metric: "map50_95", Op: ">=", Value: 0.5},
 					{Metric: "ap50[screw]", Op: ">=", Value: 0.6},
 				},
 				Compare: &models.CompareSpec{Against: "production", NoWorseThan: 0.02, Metrics: []string{"map50", "map50_95"}},

@@ -39,22 +39,27 @@ func TestJudge(t *testing.T) {
 			models.StepSpec{Thresholds: []models.Threshold{at("map50", ">= 0.8")}}, models.Report{Measurements: measured(0.8)}, models.VerdictPassed, "",
 		},
 		"a promise that is broken tells both figures": {
-			models.StepSpec{Thresholds: []models.Threshold{at("map50", ">= 0.80")}}, models.Report{Measurements: measured(0.4174)},
+			models.StepSpec{Thresholds: []models.Threshold{at("map50", ">= 0.80")}},
+			models.Report{Measurements: measured(0.4174)},
 			models.VerdictFailed, "map50 is 0.4174, asked for >= 0.8",
 		},
 		"a promise on what nothing measured cannot be judged": {
-			models.StepSpec{Thresholds: []models.Threshold{at("map75", "> 0")}}, models.Report{Measurements: measured(0.9)},
+			models.StepSpec{Thresholds: []models.Threshold{at("map75", "> 0")}},
+			models.Report{Measurements: measured(0.9)},
 			models.VerdictErrored, "nothing measured map75",
 		},
 		"a promise on NaN cannot be judged": {
-			models.StepSpec{Thresholds: []models.Threshold{at("map50", ">= 0")}}, models.Report{Measurements: measured(math.NaN())},
+			models.StepSpec{Thresholds: []models.Threshold{at("map50", ">= 0")}},
+			models.Report{Measurements: measured(math.NaN())},
 			models.VerdictErrored, "nothing measured map50",
 		},
 		"a little worse than production is let pass": {
 			models.StepSpec{Compare: compare}, models.Report{Measurements: measured(0.881)}, models.VerdictPassed, "",
 		},
 		"worse than production by more than allowed": {
-			models.StepSpec{Compare: compare}, models.Report{Measurements: measured(0.87)}, models.VerdictFailed,
+			models.StepSpec{Compare: compare},
+			models.Report{Measurements: measured(0.87)},
+			models.VerdictFailed,
 			"map50 is 0.87, and production's is 0.9: worse by more than 0.02",
 		},
 	}

@@ -131,12 +131,11 @@ func searchPath(python string) string {
 // serve runs the version beside the command where it is an ONNX model; nil
 // where it is none.
 func (Command) serve(ctx context.Context, s *validation.Subject) (*validation.Served, error) {
-	file, err := onnxFile(ctx, s)
-	if err != nil || file == "" {
-		_, _ = fmt.Fprintf(s.Log, "SLIPWAY_SERVE_URL is not set: the version is no ONNX model\n")
-		return nil, nil
+	if file, err := onnxFile(ctx, s); err == nil && file != "" {
+		return s.Serve(ctx)
 	}
-	return s.Serve(ctx)
+	_, _ = fmt.Fprintf(s.Log, "SLIPWAY_SERVE_URL is not set: the version is no ONNX model\n")
+	return nil, nil
 }
 
 // conclude tells how the command ended: what kept it from judging is an error,
@@ -146,8 +145,8 @@ func conclude(command string, result deploy.RunResult, report *models.Report) er
 	switch result.Ending {
 	case deploy.EndedTimeout:
 		return models.Errorf(models.KindInvalid, "the command was still running at its timeout, and was ended: %s", result.Detail)
-	case deploy.EndedMemory:
-		return models.Errorf(models.KindInvalid, "the command used too much memory, and was ended: %s", result.Detail)
+	case deploy.EndedMemory, deploy.EndedProcesses:
+		return models.Errorf(models.KindInvalid, "the command was ended: it %s", result.Detail)
 	case deploy.EndedSignal:
 		return models.Errorf(models.KindInvalid, "the command crashed: %s", result.Detail)
 	case deploy.EndedCancel:

@@ -31,7 +31,7 @@ type external struct {
 
 // readONNX reads a file without taking its weights into memory.
 func readONNX(name string) (onnxModel, error) {
-	file, err := os.Open(name) //nolint:gosec // in the step's own folder
+	file, err := os.Open(name)
 	if err != nil {
 		return onnxModel{}, err
 	}
@@ -43,7 +43,7 @@ func readONNX(name string) (onnxModel, error) {
 	if stat.Size() == 0 || stat.Size() > math.MaxInt32*2 {
 		return onnxModel{}, fmt.Errorf("a file of %d bytes is no ONNX", stat.Size())
 	}
-	data, err := syscall.Mmap(int(file.Fd()), 0, int(stat.Size()), syscall.PROT_READ, syscall.MAP_PRIVATE) //nolint:gosec // a file descriptor fits
+	data, err := syscall.Mmap(int(file.Fd()), 0, int(stat.Size()), syscall.PROT_READ, syscall.MAP_PRIVATE)
 	if err != nil {
 		return onnxModel{}, fmt.Errorf("map the file: %w", err)
 	}
@@ -53,10 +53,10 @@ func readONNX(name string) (onnxModel, error) {
 
 func parseONNX(data []byte) (onnxModel, error) {
 	m := onnxModel{Opsets: map[string]int64{}, Functions: map[string]bool{}, Used: map[string]bool{}}
-	err := each(data, func(field protowire.Number, number uint64, bytes []byte) error {
+	err := each(data, func(field int, number uint64, bytes []byte) error {
 		switch field {
 		case 1:
-			m.IRVersion = int64(number) //nolint:gosec // as the file says
+			m.IRVersion = int64(number)
 		case 7:
 			m.hasGraph = true
 			return m.graph(bytes, 0)
@@ -85,12 +85,12 @@ func domainOf(bytes []byte) string {
 
 func (m *onnxModel) opset(data []byte) error {
 	domain, version := "ai.onnx", int64(0)
-	err := each(data, func(field protowire.Number, number uint64, bytes []byte) error {
+	err := each(data, func(field int, number uint64, bytes []byte) error {
 		switch field {
 		case 1:
 			domain = domainOf(bytes)
 		case 2:
-			version = int64(number) //nolint:gosec // as the file says
+			version = int64(number)
 		}
 		return nil
 	})
@@ -99,7 +99,7 @@ func (m *onnxModel) opset(data []byte) error {
 }
 
 func (m *onnxModel) function(data []byte) error {
-	return each(data, func(field protowire.Number, _ uint64, bytes []byte) error {
+	return each(data, func(field int, _ uint64, bytes []byte) error {
 		switch field {
 		case 7:
 			return m.node(bytes, 0)
@@ -117,7 +117,7 @@ func (m *onnxModel) graph(data []byte, depth int) error {
 	if depth > maxNested {
 		return fmt.Errorf("graphs nested deeper than %d", maxNested)
 	}
-	return each(data, func(field protowire.Number, _ uint64, bytes []byte) error {
+	return each(data, func(field int, _ uint64, bytes []byte) error {
 		switch field {
 		case 1:
 			return m.node(bytes, depth)
@@ -133,7 +133,7 @@ func (m *onnxModel) graph(data []byte, depth int) error {
 func (m *onnxModel) node(data []byte, depth int) error {
 	m.Nodes++
 	domain := "ai.onnx"
-	err := each(data, func(field protowire.Number, _ uint64, bytes []byte) error {
+	err := each(data, func(field int, _ uint64, bytes []byte) error {
 		switch field {
 		case 5:
 			return m.attribute(bytes, depth)
@@ -147,7 +147,7 @@ func (m *onnxModel) node(data []byte, depth int) error {
 }
 
 func (m *onnxModel) attribute(data []byte, depth int) error {
-	return each(data, func(field protowire.Number, _ uint64, bytes []byte) error {
+	return each(data, func(field int, _ uint64, bytes []byte) error {
 		switch field {
 		case 5, 10:
 			return m.tensor(bytes)
@@ -161,7 +161,7 @@ func (m *onnxModel) attribute(data []byte, depth int) error {
 }
 
 func (m *onnxModel) sparse(data []byte) error {
-	return each(data, func(field protowire.Number, _ uint64, bytes []byte) error {
+	return each(data, func(field int, _ uint64, bytes []byte) error {
 		if field == 1 || field == 2 {
 			return m.tensor(bytes)
 		}
@@ -172,7 +172,7 @@ func (m *onnxModel) sparse(data []byte) error {
 func (m *onnxModel) tensor(data []byte) error {
 	var e external
 	outside := false
-	err := each(data, func(field protowire.Number, number uint64, bytes []byte) error {
+	err := each(data, func(field int, number uint64, bytes []byte) error {
 		switch field {
 		case 8:
 			e.tensor = string(bytes)
@@ -192,7 +192,7 @@ func (m *onnxModel) tensor(data []byte) error {
 // entry reads one pair of a tensor's external_data.
 func (e *external) entry(data []byte) error {
 	var key, value string
-	err := each(data, func(field protowire.Number, _ uint64, bytes []byte) error {
+	err := each(data, func(field int, _ uint64, bytes []byte) error {
 		switch field {
 		case 1:
 			key = string(bytes)
@@ -220,7 +220,7 @@ func (e external) beside(onnx string) (string, bool) {
 }
 
 // each walks a message's fields: a number, or bytes.
-func each(data []byte, visit func(field protowire.Number, number uint64, bytes []byte) error) error {
+func each(data []byte, visit func(field int, number uint64, bytes []byte) error) error {
 	for len(data) > 0 {
 		field, kind, n := protowire.ConsumeTag(data)
 		if n < 0 {
@@ -240,7 +240,7 @@ func each(data []byte, visit func(field protowire.Number, number uint64, bytes [
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
-		if err := visit(field, number, bytes); err != nil {
+		if err := visit(int(field), number, bytes); err != nil {
 			return err
 		}
 		data = data[n:]

@@ -153,7 +153,7 @@ func appendNoise(out []byte, datatype string, random *rand.Rand) []byte {
 	case "INT32", "UINT32":
 		return binary.LittleEndian.AppendUint32(out, random.Uint32N(2))
 	case "INT16", "UINT16":
-		return binary.LittleEndian.AppendUint16(out, uint16(random.Uint32N(2))) //nolint:gosec // 0 or 1
+		return binary.LittleEndian.AppendUint16(out, uint16(random.Uint32N(2)))
 	case "BYTES":
 		return append(binary.LittleEndian.AppendUint32(out, 1), 'a')
 	default: // of one byte: BOOL, INT8, UINT8

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -133,7 +134,7 @@ type noted struct {
 // Read implements io.Reader.
 func (n *noted) Read(p []byte) (int, error) {
 	k, err := n.Reader.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // Read gives it bare
+	if err != nil && !errors.Is(err, io.EOF) {
 		n.err = err
 	}
 	return k, err

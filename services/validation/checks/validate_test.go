@@ -39,7 +39,8 @@ func reference(t *testing.T, model string) (figures struct {
 	PerClass map[string]struct {
 		AP50 float64 `json:"ap50"`
 	} `json:"per_class"`
-}) {
+},
+) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(shapes, model+".reference.json"))
 	require.NoError(t, err)
@@ -98,7 +99,8 @@ func TestDetectionOnFaultyInput(t *testing.T) {
 		want    string
 	}{
 		"images that do not decode are named, and it cannot be judged": {
-			files{"val/images/0003.jpg": string(truncated[:len(truncated)/2]), "val/images/0007.jpg": "no picture"}, detectionStep,
+			files{"val/images/0003.jpg": string(truncated[:len(truncated)/2]), "val/images/0007.jpg": "no picture"},
+			detectionStep,
 			models.ValidationErrored, "2 of 48 images do not decode, val/images/0003.jpg first",
 		},
 		"an image that is excluded by name is left out": {
@@ -111,7 +113,8 @@ func TestDetectionOnFaultyInput(t *testing.T) {
 			nil, strings.ReplaceAll(detectionStep, "@1", "@9"), models.ValidationErrored, "there is no data set shapes-val@9",
 		},
 		"a class that the model lacks": {
-			files{"data.yaml": "val: val/images\nnames: [bolt, washer, nut, rivet]\n"}, detectionStep,
+			files{"data.yaml": "val: val/images\nnames: [bolt, washer, nut, rivet]\n"},
+			detectionStep,
 			models.ValidationFailed, `the model lacks the data set's class "rivet"; its classes are bolt, washer, nut, screw`,
 		},
 		"classes in another order are matched by name": {
