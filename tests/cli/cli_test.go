@@ -16,6 +16,7 @@ import (
 
 	"github.com/slipway-ml/slipway/cmd/slipway/cli"
 	"github.com/slipway-ml/slipway/deploy/process"
+	"github.com/slipway-ml/slipway/tests/testbed"
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
@@ -30,7 +31,8 @@ func TestMain(m *testing.M) {
 }
 
 // Each scenario has a server of its own, at $MLFLOW_TRACKING_URI as stock
-// clients have it, and the shapes data set and models under $SHAPES.
+// clients have it, and the shapes data set and models under $SHAPES. One that
+// says "needs slipway-serve" runs models.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*.txtar")
@@ -39,15 +41,34 @@ func TestScenarios(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(file, ".txtar"), func(t *testing.T) {
 			t.Parallel()
+			needs(t, file)
 			w := world.Start(t)
 			testscript.Run(t, testscript.Params{
 				Files: []string{file}, RequireExplicitExec: true,
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("MLFLOW_TRACKING_URI", w.URL)
-					env.Setenv("SHAPES", filepath.Join(world.Root(), "tests", "data", "shapes"))
+					env.Setenv("SHAPES", shapes())
+					env.Values["load"] = &load{}
 					return nil
 				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){"model": model, "traffic": traffic},
 			})
 		})
+	}
+}
+
+func shapes() string { return filepath.Join(world.Root(), "tests", "data", "shapes") }
+
+func needs(t *testing.T, file string) {
+	t.Helper()
+	script, err := os.ReadFile(file)
+	require.NoError(t, err)
+	if !strings.Contains(string(script), "needs slipway-serve") {
+		return
+	}
+	for _, name := range []string{"slipway-serve", "libonnxruntime.so"} {
+		if _, err := os.Stat(filepath.Join(world.Root(), "bin", name)); err != nil {
+			testbed.Missing(t, "bin/"+name, "make build")
+		}
 	}
 }

@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/slipway-ml/slipway/openapi/client"
 )
@@ -32,11 +36,11 @@ func (v *Validate) Run(ctx context.Context, s *Streams) error {
 	if err != nil {
 		return err
 	}
-	validation, err := latestValidation(ctx, api, v.Model, v.Version)
+	validation, err := v.underWay(ctx, api)
 	if err != nil && !errors.Is(err, errNone) {
 		return err
 	}
-	if err != nil || ended(validation) {
+	if err != nil {
 		validation, err = answer[client.Validation](api.CreateValidation(ctx, v.Model, v.Version, &client.CreateValidationParams{IdempotencyKey: once()}))
 		if err != nil {
 			return err
@@ -47,6 +51,34 @@ func (v *Validate) Run(ctx context.Context, s *Streams) error {
 		return nil
 	}
 	return followValidation(ctx, s, api, validation)
+}
+
+// underWay finds the validation to join. Right after a registration the server
+// may be about to start one by itself, so it gets a moment.
+func (v *Validate) underWay(ctx context.Context, api *client.Client) (client.Validation, error) {
+	for range 10 {
+		validation, err := latestValidation(ctx, api, v.Model, v.Version)
+		if err == nil && ended(validation) {
+			return validation, errNone
+		}
+		if !errors.Is(err, errNone) || !startsByItself(ctx, api, v.Model) {
+			return validation, err
+		}
+		select {
+		case <-ctx.Done():
+			return validation, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return client.Validation{}, errNone
+}
+
+func startsByItself(ctx context.Context, api *client.Client, model string) bool {
+	var document struct {
+		On string `yaml:"on"`
+	}
+	found, err := answer[client.Pipeline](api.GetPipeline(ctx, model, &client.GetPipelineParams{}))
+	return err == nil && yaml.Unmarshal([]byte(found.Document), &document) == nil && document.On == "registered"
 }
 
 var errNone = errors.New("there is none yet")
@@ -103,25 +135,46 @@ func followValidation(ctx context.Context, s *Streams, api *client.Client, v cli
 }
 
 func tellStep(s *Streams, step client.ValidationStep) {
-	var figures []string
-	for _, m := range step.Measurements {
-		if m.Value == nil {
-			continue
-		}
-		figure := m.Name + " " + strconv.FormatFloat(*m.Value, 'g', 5, 64)
-		if m.Threshold != "" {
-			figure += " (" + m.Threshold + ")"
-		}
-		figures = append(figures, figure)
-	}
-	s.notef("  %-9s %s  %s", step.State, step.Name, strings.Join(figures, ", "))
+	s.notef("  %-9s %s  %s", step.State, step.Name, strings.Join(figures(step.Measurements), ", "))
 	if step.Reason != "" && step.State != client.StepStatePassed {
 		s.notef("            %s", oneLine(step.Reason))
 	}
 	for _, f := range step.Findings {
-		if f.Severity == client.FindingSeverityInfo {
+		if f.Severity == client.FindingSeverityInfo || strings.Contains(step.Reason, f.Message) {
 			continue
 		}
-		s.notef("            %s: %s", f.Severity, oneLine(strings.TrimSpace(f.Subject+" "+f.Message+" "+f.Remedy)))
+		what := f.Message
+		if f.Subject != "" && !strings.HasPrefix(what, f.Subject) {
+			what = f.Subject + ": " + what
+		}
+		s.notef("            %s: %s", f.Severity, oneLine(what+" "+f.Remedy))
 	}
+}
+
+// fewFigures is how many of a step's figures are told where none was asked for.
+const fewFigures = 4
+
+// figures tells what was asked for, or else the first few.
+func figures(measured []client.Measurement) []string {
+	var asked, rest []string
+	for _, m := range measured {
+		switch {
+		case m.Value == nil:
+		case m.Threshold != "":
+			asked = append(asked, m.Name+" "+figure(*m.Value)+" ("+m.Threshold+")")
+		case len(rest) < fewFigures:
+			rest = append(rest, m.Name+" "+figure(*m.Value))
+		}
+	}
+	if len(asked) > 0 {
+		return asked
+	}
+	return rest
+}
+
+func figure(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }

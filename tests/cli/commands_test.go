@@ -1,0 +1,95 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+const mlmodel = `flavors:
+  onnx: {data: model.onnx, onnx_version: 1.22.0, providers: [CPUExecutionProvider]}
+  python_function: {data: model.onnx, loader_module: mlflow.onnx, python_version: 3.11.9}
+mlflow_version: 3.17.2
+`
+
+// model DIR DETECTOR makes an MLflow model folder of one of the detectors.
+func model(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: model DIR DETECTOR")
+	}
+	dir := ts.MkAbs(args[0])
+	onnx, err := os.ReadFile(filepath.Join(shapes(), args[1]+".onnx"))
+	ts.Check(err)
+	ts.Check(os.MkdirAll(dir, 0o755))
+	for name, text := range map[string]string{"MLmodel": mlmodel, "requirements.txt": "onnx==1.22.0\nonnxruntime==1.32.0\n", "model.onnx": string(onnx)} {
+		ts.Check(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+}
+
+// load is the traffic of one scenario.
+type load struct {
+	stop    context.CancelFunc
+	senders sync.WaitGroup
+	lost    sync.Map // what went wrong
+}
+
+// traffic MODEL ENVIRONMENT sends pictures to an environment until "! traffic",
+// which fails where a request was lost.
+func traffic(ts *testscript.TestScript, neg bool, args []string) {
+	l := ts.Value("load").(*load)
+	if neg {
+		l.end()
+		l.lost.Range(func(what, _ any) bool {
+			ts.Fatalf("a request was lost: %s", what)
+			return false
+		})
+		return
+	}
+	if len(args) != 2 {
+		ts.Fatalf("usage: traffic MODEL ENVIRONMENT")
+	}
+	picture, err := os.ReadFile(filepath.Join(shapes(), "val", "images", "0000.jpg"))
+	ts.Check(err)
+	address := ts.Getenv("MLFLOW_TRACKING_URI") + "/serve/" + args[0] + "/" + args[1] + "/detect"
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	for range 2 {
+		l.senders.Go(func() {
+			for ctx.Err() == nil {
+				if what := send(ctx, address, picture); what != "" && ctx.Err() == nil {
+					l.lost.Store(what, true)
+				}
+			}
+		})
+	}
+	ts.Defer(l.end)
+}
+
+func (l *load) end() {
+	l.stop()
+	l.senders.Wait()
+}
+
+func send(ctx context.Context, address string, picture []byte) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(picture))
+	if err != nil {
+		return err.Error()
+	}
+	req.Header.Set("Content-Type", "image/jpeg")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return resp.Status + " " + string(body)
+	}
+	return ""
+}
