@@ -24,6 +24,12 @@ type Pinger interface {
 	Ping(ctx context.Context) error
 }
 
+// Gateway forwards inference requests. The error it returns is for the caller,
+// and nothing of an answer has been written then.
+type Gateway interface {
+	Serve(w http.ResponseWriter, r *http.Request) error
+}
+
 // Handlers is what the routes call.
 type Handlers struct {
 	Database  Pinger
@@ -33,6 +39,7 @@ type Handlers struct {
 	Models    mlflow.Registry
 	Artifacts mlflow.Artifacts
 	Keys      v1.Once
+	Gateway   Gateway
 }
 
 // Options are the edge's settings.
@@ -80,3 +87,6 @@ func (h Handlers) Metrics(c *gin.Context) error {
 	promhttp.HandlerFor(h.Registry, promhttp.HandlerOpts{Registry: h.Registry, EnableOpenMetrics: true}).ServeHTTP(c.Writer, c.Request)
 	return nil
 }
+
+// Serve answers for the model that an environment runs.
+func (h Handlers) Serve(c *gin.Context) error { return h.Gateway.Serve(c.Writer, c.Request) }

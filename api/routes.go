@@ -38,6 +38,9 @@ func routes(h Handlers) ([]Route, error) {
 		{http.MethodGet, "/health", Public, h.Health},
 		{http.MethodGet, "/version", Public, h.Version},
 		{http.MethodGet, "/metrics", Read, h.Metrics},
+		{http.MethodGet, "/serve/*path", Infer, h.Serve},
+		{http.MethodHead, "/serve/*path", Infer, h.Serve},
+		{http.MethodPost, "/serve/*path", Infer, h.Serve},
 	}
 	table = append(table, trackingRoutes(h.Tracking)...)
 	table = append(table, registryRoutes(h.Models)...)

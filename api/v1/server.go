@@ -31,8 +31,9 @@ type Server struct {
 	Datasets
 	Pipelines
 	Validations
-
-	pending
+	Environments
+	Promotions
+	Releases
 }
 
 var _ server.StrictServerInterface = (*Server)(nil)

@@ -7,11 +7,14 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
-// change moves a promotion by an event in a transaction of its own, and then
-// shows the gateway what has become of the weights. also, where not nil, sees
-// the promotion as it is before the event and may refuse or amend it.
+// change moves a promotion by an event in a transaction of its own and shows
+// the gateway what has become of the weights: who reads the new state finds the
+// traffic there. also, where not nil, sees the promotion as it is before the
+// event and may refuse or amend it.
 func (s *Service) change(ctx context.Context, id int64, on event, reason string, also func(storage.Tx, *models.Promotion) error) (models.Promotion, error) {
 	var p models.Promotion
+	s.push.Lock()
+	defer s.push.Unlock()
 	err := s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
 		if p, err = tx.Promotions().Lock(id); err != nil {
 			return err
@@ -31,7 +34,7 @@ func (s *Service) change(ctx context.Context, id int64, on event, reason string,
 		return p, err
 	}
 	s.Metrics.count(p)
-	return p, s.route(ctx)
+	return p, s.pushRoutes(ctx)
 }
 
 // move applies an event within a transaction: the new state, what follows from

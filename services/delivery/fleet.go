@@ -30,6 +30,7 @@ type member struct {
 	deaths   int
 	reason   string    // why it is not up, in a line
 	next     time.Time // not to be started before
+	changed  time.Time // by a start of ours: a look from before does not know it
 	since    time.Time // ready without a break
 }
 
@@ -108,8 +109,8 @@ func (m *member) address() string {
 func (m *member) up() bool { return m.address() != "" }
 
 // tend brings an instance that should run nearer to that. seen is what its
-// target says of it; it tells whether its address has changed.
-func (f *fleet) tend(ctx context.Context, r models.Release, id string, seen deploy.Instance) bool {
+// target said of it when it was asked; it tells whether its address has changed.
+func (f *fleet) tend(ctx context.Context, r models.Release, id string, seen deploy.Instance, asked time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m := f.members[id]
@@ -117,7 +118,7 @@ func (f *fleet) tend(ctx context.Context, r models.Release, id string, seen depl
 		m = &member{}
 		f.members[id] = m
 	}
-	if m.working {
+	if m.working || m.changed.After(asked) {
 		return false
 	}
 	before, now := m.address(), f.cfg.Now()
@@ -182,7 +183,7 @@ func (f *fleet) start(ctx context.Context, r models.Release, id string, exited b
 	if m == nil {
 		return // no longer wanted; the next look stops it
 	}
-	m.working = false
+	m.working, m.changed = false, f.cfg.Now()
 	if err != nil {
 		if ctx.Err() == nil || ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // a context's own errors
 			m.die(deploy.Instance{Reason: message(err)}, f.cfg.Now())

@@ -110,7 +110,7 @@ func (h *harbour) start() {
 			defer done()
 			require.NoError(h.t, jobs.Stop(stopping))
 			cancel()
-			s.Wait()
+			require.NoError(h.t, s.Stop(stopping))
 			srv.Close()
 			g.Close()
 			require.NoError(h.t, db.Close())
@@ -306,10 +306,14 @@ func (h *harbour) stable(env string) int64 {
 func (h *harbour) post(env string) (release string, status int) {
 	resp, err := http.Post(h.url+"/serve/shapes/"+env+"/invocations", "application/json", strings.NewReader("{}")) //nolint:noctx // it must not be cut short
 	if err != nil {
+		h.t.Log(err)
 		return "", 0
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
+	text, _ := io.ReadAll(resp.Body)
+	if resp.Header.Get("X-Slipway-Release") == "" {
+		h.t.Logf("no release answered: %s", text)
+	}
 	return resp.Header.Get("X-Slipway-Release"), resp.StatusCode
 }
 

@@ -21,6 +21,7 @@ const listTime = 30 * time.Second
 func (s *Service) reconcile(ctx context.Context) (changed bool, err error) {
 	looking, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
+	asked := s.Now()
 	listed, away := s.list(looking)
 	var up []models.Release
 	err = s.DB.View(looking, func(tx storage.Tx) (err error) {
@@ -45,7 +46,7 @@ func (s *Service) reconcile(ctx context.Context) (changed bool, err error) {
 			if seen.State == "" {
 				seen = deploy.Instance{ID: id, State: deploy.StateGone}
 			}
-			changed = s.fleet.tend(ctx, r, id, seen) || changed
+			changed = s.fleet.tend(ctx, r, id, seen, asked) || changed
 		}
 	}
 	for id, l := range listed {

@@ -24,6 +24,8 @@ type Back struct {
 // and ready first. The version that is left is quarantined.
 func (s *Service) Rollback(ctx context.Context, b Back) (models.Promotion, error) {
 	var p models.Promotion
+	s.push.Lock()
+	defer s.push.Unlock()
 	err := s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
 		m, err := tx.RegisteredModels().Get(b.Model)
 		if err != nil {
@@ -43,7 +45,7 @@ func (s *Service) Rollback(ctx context.Context, b Back) (models.Promotion, error
 		return p, err
 	}
 	s.Metrics.count(p)
-	return p, s.route(ctx)
+	return p, s.pushRoutes(ctx)
 }
 
 func (s *Service) goBack(tx storage.Tx, env models.Environment, b Back, reason string) (models.Promotion, error) {

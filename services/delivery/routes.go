@@ -32,11 +32,16 @@ func look(tx storage.Tx) (picture, error) {
 	return p, err
 }
 
-// route shows the gateway what the database says. A table is read and set
-// under one lock, so that an older picture never replaces a newer one.
+// route shows the gateway what the database says.
 func (s *Service) route(ctx context.Context) error {
 	s.push.Lock()
 	defer s.push.Unlock()
+	return s.pushRoutes(ctx)
+}
+
+// pushRoutes reads a table and sets it. Its caller holds s.push, so that an
+// older picture never replaces a newer one.
+func (s *Service) pushRoutes(ctx context.Context) error {
 	var p picture
 	err := s.DB.View(ctx, func(tx storage.Tx) (err error) {
 		p, err = look(tx)

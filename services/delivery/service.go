@@ -2,10 +2,13 @@ package delivery
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
@@ -47,6 +50,7 @@ type Config struct {
 	Files   Files
 	Images  deploy.ImageSource
 	Targets map[string]deploy.Target // by name
+	Bound   []string                 // targets whose instances end with the server
 	Log     *slog.Logger
 	Metrics *Metrics
 	Now     func() time.Time
@@ -71,8 +75,9 @@ func (c *Config) fill() {
 type Service struct {
 	Config
 	fleet *fleet
-	push  sync.Mutex // one route table after the other
+	push  sync.RWMutex // held from a change of state until the gateway shows it
 	loop  sync.WaitGroup
+	quit  context.CancelFunc
 }
 
 // New makes a Service; Start begins to keep its promises.
@@ -86,6 +91,7 @@ func New(cfg Config) *Service {
 // Start makes the database, the targets and the gateway agree, and goes on
 // doing so until ctx ends. It returns once the routes stand.
 func (s *Service) Start(ctx context.Context) error {
+	ctx, s.quit = context.WithCancel(ctx)
 	if _, err := s.reconcile(ctx); err != nil {
 		s.Log.WarnContext(ctx, "first reconcile failed", "error", err)
 	}
@@ -96,11 +102,35 @@ func (s *Service) Start(ctx context.Context) error {
 	return nil
 }
 
-// Wait waits for what Start began, after its context has ended.
-func (s *Service) Wait() {
+// Stop ends what Start began, and the instances that end with the server. The
+// next start brings those back; after a crash they are found alive.
+func (s *Service) Stop(ctx context.Context) error {
+	if s.quit == nil {
+		return nil
+	}
+	s.quit()
 	s.loop.Wait()
 	s.fleet.busy.Wait()
+	var stopping errgroup.Group
+	for _, name := range s.Bound {
+		target, err := s.target(name)
+		if err != nil {
+			return err
+		}
+		instances, err := target.List(ctx, s.DB.ServerID())
+		if err != nil {
+			return fmt.Errorf("list the instances to stop: %w", err)
+		}
+		for _, i := range instances {
+			stopping.Go(func() error { return target.Stop(ctx, i.ID, stopGrace) })
+		}
+	}
+	return stopping.Wait()
 }
+
+// stopGrace is for requests that go to an instance past the gateway: the
+// gateway's own have ended by then.
+const stopGrace = 3 * time.Second
 
 func (s *Service) keep(ctx context.Context) {
 	tick := time.NewTicker(s.Tick)

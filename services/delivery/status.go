@@ -11,8 +11,11 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
-// Promotion gives a promotion by id, else not_found.
+// Promotion gives a promotion by id, else not_found. What it tells of the
+// traffic is so at the gateway.
 func (s *Service) Promotion(ctx context.Context, id int64) (p models.Promotion, err error) {
+	s.push.RLock()
+	defer s.push.RUnlock()
 	err = s.DB.View(ctx, func(tx storage.Tx) error {
 		p, err = tx.Promotions().Get(id)
 		return err
@@ -171,19 +174,20 @@ func (s *Service) at(ctx context.Context, model, name string, fn func(storage.Tx
 // logLimit is how much of each instance's log is given.
 const logLimit = 1 << 20
 
-// ReleaseLog writes the last lines of a release's instances.
-func (s *Service) ReleaseLog(ctx context.Context, model, env string, number int64, w io.Writer) error {
-	var r models.Release
-	err := s.at(ctx, model, env, func(tx storage.Tx, e models.Environment) (err error) {
+// Release finds a release by number, else not_found.
+func (s *Service) Release(ctx context.Context, model, env string, number int64) (r models.Release, err error) {
+	err = s.at(ctx, model, env, func(tx storage.Tx, e models.Environment) error {
 		r, err = tx.Releases().ByNumber(e.ID, number)
 		return err
 	})
-	if err != nil {
-		return err
+	if err == nil && r.ID == 0 {
+		err = models.Errorf(models.KindNotFound, "there is no release %d here", number)
 	}
-	if r.ID == 0 {
-		return models.Errorf(models.KindNotFound, "there is no release %d here", number)
-	}
+	return r, err
+}
+
+// Logs writes the last lines of a release's instances.
+func (s *Service) Logs(ctx context.Context, r models.Release, w io.Writer) error {
 	target, err := s.target(r.Target)
 	if err != nil {
 		return err

@@ -71,6 +71,9 @@ func (a *App) wire() (*parts, error) {
 	if err := a.wireValidation(p); err != nil {
 		return nil, err
 	}
+	if err := a.wireDelivery(p); err != nil {
+		return nil, err
+	}
 	return p, a.metrics.Register(monitor.Collector{DB: a.db, Log: a.log})
 }
 
