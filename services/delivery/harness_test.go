@@ -49,6 +49,7 @@ type harbour struct {
 	wont   map[int64]error // versions that do not build
 	builds map[int64]int
 	hold   chan struct{} // builds wait for it, where not nil
+	bound  []string      // targets whose instances end with the server
 }
 
 // open starts it with a pipeline of these environments.
@@ -90,7 +91,7 @@ func (h *harbour) start() {
 	m, err := delivery.NewMetrics(reg)
 	require.NoError(h.t, err)
 	s := delivery.New(delivery.Config{
-		DB: db, Builder: h, Traffic: g, Files: noFiles{}, Targets: map[string]deploy.Target{"process": h.target},
+		DB: db, Builder: h, Traffic: g, Files: noFiles{}, Targets: map[string]deploy.Target{"process": h.target}, Bound: h.bound,
 		Log: log, Metrics: m, Now: time.Now, Tick: 15 * time.Millisecond, ReadyTime: 3 * time.Second, Grace: time.Second,
 	})
 	require.NoError(h.t, s.Start(ctx))
@@ -255,6 +256,13 @@ func serving(n int64) deploytest.Behaviour {
 	})}
 }
 
+// failing is a model that fails on everything.
+func failing() deploytest.Behaviour {
+	return deploytest.Behaviour{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, `{"error_code":"MODEL_FAILED"}`, http.StatusInternalServerError)
+	})}
+}
+
 // promote asks for a version and does not wait.
 func (h *harbour) promote(env string, number int64) models.Promotion {
 	h.t.Helper()
@@ -269,8 +277,9 @@ func (h *harbour) until(id int64, states ...models.PromotionState) models.Promot
 	var p models.Promotion
 	require.Eventually(h.t, func() bool {
 		var err error
-		p, err = h.Promotion(h.t.Context(), id)
-		require.NoError(h.t, err)
+		if p, err = h.Promotion(h.t.Context(), id); err != nil {
+			return false // it is not asked for yet
+		}
 		for _, s := range states {
 			if p.State == s {
 				return true
@@ -369,4 +378,67 @@ func (h *harbour) alias(name string) int64 {
 
 func request(env string, number int64) delivery.Request {
 	return delivery.Request{Model: "shapes", Environment: env, Version: number, Cause: models.CauseManual}
+}
+
+const (
+	waitFor  = 20 * time.Second
+	pollEach = 5 * time.Millisecond
+)
+
+// runs waits until a version takes an environment's traffic.
+func (h *harbour) runs(env string, number int64) {
+	h.t.Helper()
+	require.Eventually(h.t, func() bool {
+		r, ok := h.status(env).Stable()
+		return ok && r.Version == number
+	}, waitFor, pollEach, "version %d never went live in %s", number, env)
+}
+
+// ids are the instances of a release that the target knows.
+func (h *harbour) ids(env string, release int64) []string {
+	h.t.Helper()
+	all, err := h.target.List(h.t.Context(), h.db.ServerID())
+	require.NoError(h.t, err)
+	var list []string
+	for _, i := range all {
+		if i.Environment == env && i.Release == release {
+			list = append(list, i.ID)
+		}
+	}
+	return list
+}
+
+// gone waits until nothing of a release is left.
+func (h *harbour) gone(env string, release int64) {
+	h.t.Helper()
+	require.Eventually(h.t, func() bool { return len(h.ids(env, release)) == 0 }, waitFor, pollEach, "release %d is still there", release)
+	require.Eventually(h.t, func() bool {
+		list, err := h.Releases(h.t.Context(), "shapes", env, 0, 100)
+		require.NoError(h.t, err)
+		for _, r := range list {
+			if r.Number == release {
+				return r.RetiredAt != nil
+			}
+		}
+		return true // it never became one
+	}, waitFor, pollEach, "release %d was not retired", release)
+}
+
+// kill makes an instance of a release crash so many times.
+func (h *harbour) kill(env string, release int64, times int) {
+	h.t.Helper()
+	for range times {
+		var ids []string
+		require.Eventually(h.t, func() bool {
+			ids = h.ids(env, release)
+			if len(ids) == 0 {
+				return false
+			}
+			i, err := h.target.Inspect(h.t.Context(), ids[0])
+			return err == nil && i.State == deploy.StateReady
+		}, waitFor, pollEach)
+		starts := h.target.Starts(ids[0])
+		h.target.Kill(ids[0], "signal: killed")
+		require.Eventually(h.t, func() bool { return h.target.Starts(ids[0]) > starts || len(h.ids(env, release)) == 0 || times == 3 }, waitFor, pollEach)
+	}
 }
