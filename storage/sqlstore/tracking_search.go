@@ -162,7 +162,7 @@ func (t *tx) compare(expr string, c models.Condition) (string, []any) {
 		op = "<>"
 	}
 	if c.Numeric {
-		return expr + " " + op + " ?", []any{c.Number}
+		return expr + " " + op + " CAST(? AS DOUBLE PRECISION)", []any{c.Number}
 	}
 	return expr + " " + op + " ?", []any{c.Text}
 }

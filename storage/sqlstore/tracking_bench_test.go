@@ -1,0 +1,110 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+// seedRuns makes runs of ten metrics, three params and two tags in one
+// experiment, by set statements: what is measured is reading them.
+func seedRuns(b *testing.B, runs int) (*DB, int64) {
+	b.Helper()
+	db, err := Open(context.Background(), "sqlite:///"+filepath.Join(b.TempDir(), "bench.db"), Options{})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = db.Close() })
+	var experiment int64
+	require.NoError(b, db.InTx(b.Context(), func(s storage.Tx) error {
+		var err error
+		if experiment, err = s.Experiments().Create(models.Experiment{Name: "bench", ArtifactLocation: "mlflow-artifacts:/b"}); err != nil {
+			return err
+		}
+		t := s.(*tx)
+		var names []string
+		for _, kind := range []string{"m", "p", "t"} {
+			for i := range 10 {
+				names = append(names, fmt.Sprintf("%s%d", kind, i))
+			}
+		}
+		ids, err := t.keyIDs(names)
+		if err != nil {
+			return err
+		}
+		statements := []string{fmt.Sprintf(`INSERT INTO run (uuid, experiment_id, name, user_name, status, start_ms)
+			SELECT printf('%%032x', value), %d, 'run', 'u', 'FINISHED', value FROM generate_series(1, %d)`, experiment, runs)}
+		for i := range 10 {
+			statements = append(statements, fmt.Sprintf(`INSERT INTO latest_metric (run_id, key_id, step, timestamp_ms, value, is_nan)
+				SELECT id, %d, 1, 1, (id * %d %% 1009) / 1009.0, 0 FROM run`, ids[fmt.Sprintf("m%d", i)], 7919+i))
+		}
+		for i := range 3 {
+			statements = append(statements, fmt.Sprintf("INSERT INTO run_param (run_id, key_id, value) SELECT id, %d, id %% 20 FROM run", ids[fmt.Sprintf("p%d", i)]))
+		}
+		for i := range 2 {
+			statements = append(statements, fmt.Sprintf("INSERT INTO run_tag (run_id, key_id, value) SELECT id, %d, id %% 7 FROM run", ids[fmt.Sprintf("t%d", i)]))
+		}
+		for _, statement := range statements {
+			statement = strings.ReplaceAll(statement, fmt.Sprintf("generate_series(1, %d)", runs),
+				fmt.Sprintf("(WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < %d) SELECT value FROM n)", runs))
+			if err := t.db.Exec(statement).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return db, experiment
+}
+
+func BenchmarkSearchOf100000Runs(b *testing.B) {
+	db, experiment := seedRuns(b, 100_000)
+	metric := func(key string, op models.Op, n float64) models.Condition {
+		return models.Condition{Entity: models.EntityMetric, Key: key, Op: op, Number: n, Numeric: true}
+	}
+	for name, q := range map[string]models.Search{
+		"newest":          {},
+		"metric":          {Filter: []models.Condition{metric("m1", models.OpGreater, 0.5)}},
+		"rare metric":     {Filter: []models.Condition{metric("m1", models.OpGreater, 0.998)}},
+		"metric by param": {Filter: []models.Condition{metric("m1", models.OpGreater, 0.5), {Entity: models.EntityParam, Key: "p1", Op: models.OpEqual, Text: "3"}}, Order: []models.Order{{Entity: models.EntityMetric, Key: "m2", Desc: true}}},
+		"order by metric": {Order: []models.Order{{Entity: models.EntityMetric, Key: "m2", Desc: true}}},
+		"page 900":        {Offset: 90_000},
+	} {
+		b.Run(name, func(b *testing.B) {
+			q.ExperimentIDs, q.Limit = []int64{experiment}, 101
+			for b.Loop() {
+				require.NoError(b, db.View(b.Context(), func(tx storage.Tx) error {
+					found, err := tx.Runs().Search(q)
+					require.NotEmpty(b, found)
+					return err
+				}))
+			}
+		})
+	}
+}
+
+func BenchmarkLogBatch(b *testing.B) {
+	db, _ := seedRuns(b, 1)
+	var run models.Run
+	require.NoError(b, db.View(b.Context(), func(tx storage.Tx) (err error) {
+		run, err = tx.Runs().Find(fmt.Sprintf("%032x", 1))
+		return err
+	}))
+	for _, n := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			points := make([]models.Metric, n)
+			step := int64(0)
+			for b.Loop() {
+				step++
+				for i := range points {
+					points[i] = models.Metric{Key: fmt.Sprintf("k%d", i), Value: float64(i) / 7, TimestampMS: step, Step: step}
+				}
+				require.NoError(b, db.InTx(b.Context(), func(tx storage.Tx) error { return tx.Metrics().Log(run, points) }))
+			}
+		})
+	}
+}
