@@ -1,6 +1,7 @@
 package serving
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,6 +29,9 @@ func (s *Server) detect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	height, width := s.inputSize(input)
+	if height > detection.MaxPixels/width {
+		return notDetector(fmt.Sprintf("its input is %dx%d pixels, at most %d are carried", width, height, detection.MaxPixels))
+	}
 	data, fit := picture.Letterbox(width, height)
 	tensor := Tensor{Name: input.Name, Type: FP32, Shape: []int64{1, 3, int64(height), int64(width)}, Data: data}
 	outputs, err := s.run(r.Context(), []Tensor{tensor})
