@@ -565,9 +565,6 @@ type DatasetVersion struct {
 	// Files How many files it has.
 	Files int64 `json:"files"`
 
-	// Findings Images that do not decode, and the like, once committed.
-	Findings []Finding `json:"findings,omitempty,omitzero"`
-
 	// Images How many images, once committed.
 	Images int64 `json:"images,omitempty,omitzero"`
 
@@ -1890,8 +1887,8 @@ type ClientInterface interface {
 	// CommitDatasetVersion Check and freeze a version
 	//
 	// Refused while blobs are missing (409), and where the structure is at fault (no labels, a class id beyond the
-	// names, coordinates out of range): 400 with the list in `details`. Images that do not decode are `findings`. Again
-	// on a committed version, it answers that version.
+	// names, coordinates out of range): 400 with the list in `details`. Pictures are not decoded here: one that does not
+	// decode is a finding of the check that reads it. Again on a committed version, it answers that version.
 	//
 	// Corresponds with POST /api/v1/datasets/{name}/versions/{version}/commit (the `CommitDatasetVersion` operationId).
 	CommitDatasetVersion(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2374,8 +2371,8 @@ func (c *Client) PutDatasetBlobWithBody(ctx context.Context, name DatasetParam, 
 // CommitDatasetVersion Check and freeze a version
 //
 // Refused while blobs are missing (409), and where the structure is at fault (no labels, a class id beyond the
-// names, coordinates out of range): 400 with the list in `details`. Images that do not decode are `findings`. Again
-// on a committed version, it answers that version.
+// names, coordinates out of range): 400 with the list in `details`. Pictures are not decoded here: one that does not
+// decode is a finding of the check that reads it. Again on a committed version, it answers that version.
 //
 // Corresponds with POST /api/v1/datasets/{name}/versions/{version}/commit (the `CommitDatasetVersion` operationId).
 func (c *Client) CommitDatasetVersion(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5590,8 +5587,8 @@ type ClientWithResponsesInterface interface {
 	// CommitDatasetVersionWithResponse Check and freeze a version
 	//
 	// Refused while blobs are missing (409), and where the structure is at fault (no labels, a class id beyond the
-	// names, coordinates out of range): 400 with the list in `details`. Images that do not decode are `findings`. Again
-	// on a committed version, it answers that version.
+	// names, coordinates out of range): 400 with the list in `details`. Pictures are not decoded here: one that does not
+	// decode is a finding of the check that reads it. Again on a committed version, it answers that version.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7770,8 +7767,8 @@ func (c *ClientWithResponses) PutDatasetBlobWithBodyWithResponse(ctx context.Con
 // CommitDatasetVersionWithResponse Check and freeze a version
 //
 // Refused while blobs are missing (409), and where the structure is at fault (no labels, a class id beyond the
-// names, coordinates out of range): 400 with the list in `details`. Images that do not decode are `findings`. Again
-// on a committed version, it answers that version.
+// names, coordinates out of range): 400 with the list in `details`. Pictures are not decoded here: one that does not
+// decode is a finding of the check that reads it. Again on a committed version, it answers that version.
 //
 // Returns a wrapper object for the known response body format(s).
 //

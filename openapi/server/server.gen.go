@@ -563,9 +563,6 @@ type DatasetVersion struct {
 	// Files How many files it has.
 	Files int64 `json:"files"`
 
-	// Findings Images that do not decode, and the like, once committed.
-	Findings []Finding `json:"findings,omitempty,omitzero"`
-
 	// Images How many images, once committed.
 	Images int64 `json:"images,omitempty,omitzero"`
 

@@ -171,8 +171,11 @@ func names(measured []models.Measurement) string {
 
 // number writes a figure as a person reads it.
 func number(v float64) string {
-	if math.Abs(v) >= 1e6 || v == math.Trunc(v) {
-		return strconv.FormatFloat(v, 'g', -1, 64)
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	if math.Abs(v) < 1e-3 || math.Abs(v) >= 1e6 {
+		return strconv.FormatFloat(v, 'g', 4, 64)
 	}
 	return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(v, 'f', 4, 64), "0"), ".")
 }

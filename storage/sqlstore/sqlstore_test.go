@@ -126,3 +126,13 @@ func execute(t *testing.T, path, statement string) {
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 }
+
+func TestValidations(t *testing.T) {
+	t.Parallel()
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storagetest.Validations(t, open)
+		})
+	}
+}

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"time"
 
 	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/services/dataset"
@@ -35,5 +37,23 @@ func (a *App) wireValidation(p *parts) error {
 	p.own.Datasets = v1.Datasets{Service: datasets}
 	p.own.Validations = v1.Validations{Service: validations}
 	p.workers = append(p.workers, validation.Registered{Service: validations}, validation.Validate{Service: validations})
+	p.start = append(p.start, a.cleanRuns(p))
 	return nil
+}
+
+// cleanTime bounds the wait for runs of an earlier life, which end by
+// themselves when their server has gone.
+const cleanTime = 10 * time.Second
+
+// cleanRuns waits at the start until nothing of an earlier life writes into
+// the folders of steps that are begun anew.
+func (a *App) cleanRuns(p *parts) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, cleanTime)
+		defer cancel()
+		if err := p.runner.Clean(ctx, a.db.ServerID()); err != nil {
+			a.log.WarnContext(ctx, "earlier runs are still ending", "error", err)
+		}
+		return nil
+	}
 }

@@ -56,16 +56,7 @@ func (d *DatasetShow) Run(ctx context.Context, s *Streams) error {
 		})
 	}
 	table(s.Out, rows)
-	for _, v := range list.Items {
-		tellFindings(s.printf, v)
-	}
 	return nil
-}
-
-func tellFindings(say func(string, ...any), v client.DatasetVersion) {
-	for _, f := range v.Findings {
-		say("version %d: %s: %s", v.Version, f.Severity, oneLine(f.Subject+" "+f.Message))
-	}
 }
 
 // DatasetVerify is the command slipway dataset verify.

@@ -60,7 +60,6 @@ func (d *DatasetPush) Run(ctx context.Context, s *Streams) error {
 			return explain(s, err)
 		}
 	}
-	tellFindings(s.notef, version)
 	s.notef("%d images, %d boxes, %d classes, %s", version.Images, version.Boxes, len(version.Classes), size(version.SizeBytes))
 	s.printf("%s@%d", d.Name, version.Version)
 	return nil
