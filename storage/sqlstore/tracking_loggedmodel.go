@@ -215,17 +215,21 @@ func (t loggedModels) Search(q models.Search) ([]models.LoggedModel, error) {
 		in, args := anyDataset("d", q.Datasets)
 		s.and("EXISTS (SELECT 1 FROM logged_model_metric d WHERE d.logged_model_id = logged_model.id AND "+in+")", args...)
 	}
-	query, args := s.build("logged_model.*", "logged_model")
-	var rows []loggedModelRow
-	if err := t.db.Raw(query, args...).Scan(&rows).Error; err != nil {
+	ids, err := t.pick(s, "logged_model")
+	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	out := make([]models.LoggedModel, len(rows))
-	for i, r := range rows {
-		out[i] = r.model()
+	var rows []loggedModelRow
+	if err := t.db.Where("id "+t.inInts(), jsonList(ids)).Find(&rows).Error; err != nil {
+		return nil, err
 	}
-	if len(out) == 0 {
-		return out, nil
+	at := make(map[int64]models.LoggedModel, len(rows))
+	for _, r := range rows {
+		at[r.ID] = r.model()
+	}
+	out := make([]models.LoggedModel, len(ids))
+	for i, id := range ids {
+		out[i] = at[id]
 	}
 	return out, t.load(out, true)
 }

@@ -193,14 +193,21 @@ func (t runs) Search(q models.Search) ([]models.Run, error) {
 	}
 	s.experiments("run", q.ExperimentIDs, t.inInts())
 	s.view("run", q.View)
-	query, args := s.build(runColumns, "run")
-	var rows []runRow
-	if err := t.db.Raw(query, args...).Scan(&rows).Error; err != nil {
+	ids, err := t.pick(s, "run")
+	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	out := make([]models.Run, len(rows))
-	for i, r := range rows {
-		out[i] = r.model()
+	var rows []runRow
+	if err := t.db.Raw("SELECT "+runColumns+" FROM run WHERE id "+t.inInts(), jsonList(ids)).Scan(&rows).Error; err != nil {
+		return nil, err
+	}
+	at := make(map[int64]models.Run, len(rows))
+	for _, r := range rows {
+		at[r.ID] = r.model()
+	}
+	out := make([]models.Run, len(ids))
+	for i, id := range ids {
+		out[i] = at[id]
 	}
 	return out, t.load(out)
 }

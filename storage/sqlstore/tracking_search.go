@@ -24,22 +24,42 @@ type ownedTable struct {
 	many         bool // several rows of one key; the newest counts in an ordering
 }
 
-func (o ownedTable) key(alias string) string {
+// key is the condition on a row's key, and its argument.
+func (o ownedTable) key(alias, name string, ids map[string]int64) (string, any) {
 	if o.textKey {
-		return alias + ".key = ?"
+		return alias + ".key = ?", name
 	}
-	return alias + ".key_id = " + keyOf
+	id, known := ids[name]
+	if !known {
+		id = -1 // no row has it
+	}
+	return alias + ".key_id = ?", id
 }
 
 // statement is a SELECT in the making.
 type statement struct {
 	joins, where, order             []string
 	joinArgs, whereArgs, suffixArgs []any
+	keys                            map[string]int64 // numbers of the keys that are named
 }
 
 func (s *statement) and(condition string, args ...any) {
 	s.where = append(s.where, condition)
 	s.whereArgs = append(s.whereArgs, args...)
+}
+
+// pick runs the search for the ids of a page, in order. Whole rows are read
+// afterwards: those that are skipped or sorted away are never touched.
+func (t *tx) pick(s *statement, table string) ([]int64, error) {
+	query, args := s.build(table+".id", table)
+	var ids []int64
+	err := t.scan(query, args, func(scan scanner) error {
+		var id int64
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
 }
 
 // build gives the statement that selects columns.
@@ -62,7 +82,12 @@ func (s *statement) build(columns, table string) (string, []any) {
 
 // compile turns a search into a statement; the caller adds what is its own.
 func (t *tx) compile(n searchable, q models.Search) (*statement, error) {
-	s := &statement{suffixArgs: []any{q.Limit, q.Offset}}
+	s := &statement{suffixArgs: []any{q.Limit, q.Offset}, keys: map[string]int64{}}
+	if names := keysNamed(q); len(names) > 0 {
+		if err := t.readKeys(names, s.keys); err != nil {
+			return nil, err
+		}
+	}
 	for _, c := range q.Filter {
 		if err := t.condition(s, n, c, q.Datasets); err != nil {
 			return nil, err
@@ -74,6 +99,22 @@ func (t *tx) compile(n searchable, q models.Search) (*statement, error) {
 		}
 	}
 	return s, nil
+}
+
+// keysNamed lists the keys of metrics, params and tags in a search.
+func keysNamed(q models.Search) []string {
+	var names []string
+	for _, c := range q.Filter {
+		if c.Entity != models.EntityAttribute {
+			names = append(names, c.Key)
+		}
+	}
+	for _, o := range q.Order {
+		if o.Entity != models.EntityAttribute {
+			names = append(names, o.Key)
+		}
+	}
+	return names
 }
 
 func withDefault(order, standard []models.Order) []models.Order {
@@ -100,8 +141,9 @@ func (t *tx) condition(s *statement, n searchable, c models.Condition, datasets 
 	if !ok {
 		return fmt.Errorf("search %s: no %s", n.table, c.Entity)
 	}
-	exists := "EXISTS (SELECT 1 FROM " + owned.table + " x WHERE x." + owned.owner + " = " + n.table + ".id AND " + owned.key("x")
-	args := []any{c.Key}
+	key, arg := owned.key("x", c.Key, s.keys)
+	exists := "EXISTS (SELECT 1 FROM " + owned.table + " x WHERE x." + owned.owner + " = " + n.table + ".id AND " + key
+	args := []any{arg}
 	if c.Op == models.OpIsNull {
 		s.and("NOT "+exists+")", args...)
 		return nil
@@ -191,10 +233,11 @@ func (t *tx) orderBy(s *statement, n searchable, o models.Order, alias string) e
 	if !ok {
 		return fmt.Errorf("search %s: no %s", n.table, o.Entity)
 	}
-	source, on, args := owned.table, owned.key(alias), []any{o.Key}
+	on, arg := owned.key(alias, o.Key, s.keys)
+	source, args := owned.table, []any{arg}
 	if owned.many {
-		source, on, args = newest(owned, o)
-		on = alias + "." + on
+		source, args = newest(owned, o, s.keys)
+		on = alias + ".place = 1"
 	}
 	if o.Entity == models.EntityMetric {
 		s.order = append(s.order, alias+".is_nan ASC NULLS LAST")
@@ -206,12 +249,13 @@ func (t *tx) orderBy(s *statement, n searchable, o models.Order, alias string) e
 }
 
 // newest ranks the rows of one key, so that the first of each owner is joined.
-func newest(owned ownedTable, o models.Order) (source, on string, args []any) {
-	where, args := owned.key("y"), []any{o.Key}
+func newest(owned ownedTable, o models.Order, keys map[string]int64) (source string, args []any) {
+	where, arg := owned.key("y", o.Key, keys)
+	args = []any{arg}
 	if o.DatasetName != "" {
 		in, refs := anyDataset("y", []models.DatasetRefByDigest{{Name: o.DatasetName, Digest: o.DatasetDigest}})
 		where, args = where+" AND "+in, append(args, refs...)
 	}
 	return "(SELECT y." + owned.owner + ", y.value, y.is_nan, ROW_NUMBER() OVER (PARTITION BY y." + owned.owner +
-		" ORDER BY y.timestamp_ms DESC, y.step DESC) AS place FROM " + owned.table + " y WHERE " + where + ")", "place = 1", args
+		" ORDER BY y.timestamp_ms DESC, y.step DESC) AS place FROM " + owned.table + " y WHERE " + where + ")", args
 }

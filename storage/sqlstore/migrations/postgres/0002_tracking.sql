@@ -34,8 +34,8 @@ CREATE TABLE run (
     end_ms        BIGINT,
     deleted_ms    BIGINT
 );
--- The default order of a search in an experiment.
-CREATE INDEX run_experiment ON run (experiment_id, start_ms DESC, uuid);
+-- A search's default order in an experiment, with all that it looks at.
+CREATE INDEX run_experiment ON run (experiment_id, start_ms DESC, uuid, deleted_ms);
 
 CREATE TABLE run_tag (
     run_id BIGINT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
@@ -115,7 +115,7 @@ CREATE TABLE logged_model (
     updated_ms     BIGINT NOT NULL,
     deleted_ms     BIGINT
 );
-CREATE INDEX logged_model_experiment ON logged_model (experiment_id, created_ms DESC, uuid);
+CREATE INDEX logged_model_experiment ON logged_model (experiment_id, created_ms DESC, uuid, deleted_ms);
 
 CREATE TABLE logged_model_tag (
     logged_model_id BIGINT NOT NULL REFERENCES logged_model (id) ON DELETE CASCADE,

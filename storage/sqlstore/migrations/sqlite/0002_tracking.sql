@@ -35,8 +35,8 @@ CREATE TABLE run (
     end_ms        INTEGER,
     deleted_ms    INTEGER
 );
--- The default order of a search in an experiment.
-CREATE INDEX run_experiment ON run (experiment_id, start_ms DESC, uuid);
+-- A search's default order in an experiment, with all that it looks at.
+CREATE INDEX run_experiment ON run (experiment_id, start_ms DESC, uuid, deleted_ms);
 
 CREATE TABLE run_tag (
     run_id INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
@@ -116,7 +116,7 @@ CREATE TABLE logged_model (
     updated_ms     INTEGER NOT NULL,
     deleted_ms     INTEGER
 );
-CREATE INDEX logged_model_experiment ON logged_model (experiment_id, created_ms DESC, uuid);
+CREATE INDEX logged_model_experiment ON logged_model (experiment_id, created_ms DESC, uuid, deleted_ms);
 
 CREATE TABLE logged_model_tag (
     logged_model_id INTEGER NOT NULL REFERENCES logged_model (id) ON DELETE CASCADE,
