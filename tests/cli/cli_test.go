@@ -51,7 +51,7 @@ func TestScenarios(t *testing.T) {
 					env.Values["load"] = &load{}
 					return nil
 				},
-				Cmds: map[string]func(*testscript.TestScript, bool, []string){"model": model, "traffic": traffic},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){"model": model, "traffic": traffic, "until": until},
 			})
 		})
 	}

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -32,6 +34,22 @@ func model(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// until PATTERN COMMAND... gives a command until its output matches.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN COMMAND...")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	for range 300 {
+		_ = ts.Exec(args[1], args[2:]...)
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	ts.Fatalf("nothing like %q in 30 s; at last: %s", args[0], ts.ReadFile("stdout"))
+}
+
 // load is the traffic of one scenario.
 type load struct {
 	stop    context.CancelFunc
@@ -39,8 +57,8 @@ type load struct {
 	lost    sync.Map // what went wrong
 }
 
-// traffic MODEL ENVIRONMENT sends pictures to an environment until "! traffic",
-// which fails where a request was lost.
+// traffic MODEL ENVIRONMENT sends live pictures to an environment until
+// "! traffic", which fails where a request was not answered well.
 func traffic(ts *testscript.TestScript, neg bool, args []string) {
 	l := ts.Value("load").(*load)
 	if neg {
@@ -54,15 +72,20 @@ func traffic(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: traffic MODEL ENVIRONMENT")
 	}
-	picture, err := os.ReadFile(filepath.Join(shapes(), "val", "images", "0000.jpg"))
+	names, err := filepath.Glob(filepath.Join(shapes(), "live", "*.jpg"))
 	ts.Check(err)
+	pictures := make([][]byte, len(names))
+	for i, name := range names {
+		pictures[i], err = os.ReadFile(name)
+		ts.Check(err)
+	}
 	address := ts.Getenv("MLFLOW_TRACKING_URI") + "/serve/" + args[0] + "/" + args[1] + "/detect"
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	for range 2 {
 		l.senders.Go(func() {
-			for ctx.Err() == nil {
-				if what := send(ctx, address, picture); what != "" && ctx.Err() == nil {
+			for i := 0; ctx.Err() == nil; i++ {
+				if what := send(ctx, address, pictures[i%len(pictures)]); what != "" && ctx.Err() == nil {
 					l.lost.Store(what, true)
 				}
 			}

@@ -80,7 +80,7 @@ func (r *Rollout) decide(ctx context.Context, s *Streams, do func(*client.Client
 	if err != nil {
 		return err
 	}
-	s.printf("promotion %d of %s %s to %s is %s", p.Id, p.Model, p.Version, p.Environment, spaced(string(p.State)))
+	s.printf("promotion %d of %s %s to %s: %s", p.Id, p.Model, p.Version, p.Environment, spaced(string(p.State)))
 	return nil
 }
 

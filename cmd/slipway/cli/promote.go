@@ -48,7 +48,7 @@ func (p *Promote) Run(ctx context.Context, s *Streams) error {
 		return err
 	}
 	if !p.Wait {
-		s.printf("promotion %d of %s %s to %s is %s; follow it by: slipway watch %s --env %s",
+		s.printf("promotion %d of %s %s to %s: %s; follow it by: slipway watch %s --env %s",
 			promotion.Id, p.Model, promotion.Version, p.Env, promotion.State, p.Model, p.Env)
 		return nil
 	}
@@ -74,7 +74,10 @@ func followPromotion(ctx context.Context, s *Streams, api *client.Client, p clie
 		return err
 	}
 	if p.State != client.PromotionStateSucceeded {
-		return fmt.Errorf("%s %s is not live in %s, the promotion is %s: %s", p.Model, p.Version, p.Environment, spaced(string(p.State)), or(p.Reason, "no reason was given"))
+		return fmt.Errorf("%s %s is not live in %s (%s): %s", p.Model, p.Version, p.Environment, spaced(string(p.State)), or(p.Reason, "no reason was given"))
+	}
+	if p.Reason != "" {
+		s.notef("  %s", oneLine(p.Reason))
 	}
 	s.printf("%s %s is live in %s as release %d", p.Model, p.Version, p.Environment, p.Release)
 	return nil

@@ -122,7 +122,7 @@ func traffic(e client.Environment) [][]string {
 func remarks(e client.Environment) []string {
 	var notes []string
 	if p := e.Promotion; p.Id != 0 && p.State != client.PromotionStateSucceeded {
-		note := fmt.Sprintf("%s: promotion %d of version %s is %s", e.Name, p.Id, p.Version, spaced(string(p.State)))
+		note := fmt.Sprintf("%s: promotion %d of version %s: %s", e.Name, p.Id, p.Version, spaced(string(p.State)))
 		if p.Reason != "" {
 			note += ": " + oneLine(p.Reason)
 		}

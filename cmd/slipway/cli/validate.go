@@ -47,7 +47,7 @@ func (v *Validate) Run(ctx context.Context, s *Streams) error {
 		}
 	}
 	if !v.Watch {
-		s.printf("validation %d of %s %s is %s; follow it by: slipway watch %s %s", validation.Id, v.Model, v.Version, validation.State, v.Model, v.Version)
+		s.printf("validation %d of %s %s: %s; follow it by: slipway watch %s %s", validation.Id, v.Model, v.Version, validation.State, v.Model, v.Version)
 		return nil
 	}
 	return followValidation(ctx, s, api, validation)
@@ -128,7 +128,7 @@ func followValidation(ctx context.Context, s *Streams, api *client.Client, v cli
 		return err
 	}
 	if v.State != client.ValidationStatePassed {
-		return fmt.Errorf("%s %s did not pass, the validation is %s: %s", v.Model, v.Version, v.State, or(v.Reason, "no reason was given"))
+		return fmt.Errorf("%s %s did not pass its validation (%s): %s", v.Model, v.Version, v.State, or(v.Reason, "no reason was given"))
 	}
 	s.printf("%s %s passed its validation", v.Model, v.Version)
 	return nil
