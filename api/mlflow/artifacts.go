@@ -11,7 +11,6 @@ import (
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/services/registry"
-	"github.com/slipway-ml/slipway/storage/blob"
 )
 
 // Artifacts handles the files of runs, logged models and model versions.
@@ -28,7 +27,7 @@ type fileReply struct {
 	Size  *int64 `json:"file_size,omitempty"` // of a file, 0 too
 }
 
-func fileList(entries []blob.Entry) []fileReply {
+func fileList(entries []artifact.Entry) []fileReply {
 	files := make([]fileReply, len(entries))
 	for i, e := range entries {
 		files[i] = fileReply{Path: e.Name, IsDir: e.IsDir}

@@ -58,9 +58,12 @@ func (s *Service) file(ctx context.Context, key string) (File, error) {
 	})
 }
 
+// Entry is one name in a folder.
+type Entry = blob.Entry
+
 // List gives the direct children of a folder; none for one that is not there
 // or that is a file.
-func (s *Service) List(ctx context.Context, folder string) ([]blob.Entry, error) {
+func (s *Service) List(ctx context.Context, folder string) ([]Entry, error) {
 	key, err := folderAt(folder)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,6 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
-	"github.com/slipway-ml/slipway/storage/blob"
 )
 
 // Root is where a run or a logged model keeps its artifacts.
@@ -53,7 +52,7 @@ func (r Root) served() (Root, error) {
 
 // ListIn lists a folder below a root. The names of entries are paths from the
 // root, as MLflow gives them.
-func (s *Service) ListIn(ctx context.Context, root Root, folder string) ([]blob.Entry, error) {
+func (s *Service) ListIn(ctx context.Context, root Root, folder string) ([]Entry, error) {
 	below, err := folderBelow(folder)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func checkPlain(uri string) error {
 		}
 		next, err := url.PathUnescape(decoded)
 		if err != nil || next == decoded {
-			return nil //nolint:nilerr // what cannot be decoded is the name itself
+			return nil // what cannot be decoded is the name itself
 		}
 		decoded = next
 	}

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"errors"
 	"math"
 	"testing"
 
@@ -139,7 +140,17 @@ func Tracking(t *testing.T, open Open) {
 
 func write(t *testing.T, db storage.DB, fn func(tx storage.Tx)) {
 	t.Helper()
-	require.NoError(t, db.InTx(t.Context(), func(tx storage.Tx) error { fn(tx); return nil }))
+	require.NoError(t, db.InTx(t.Context(), func(tx storage.Tx) error {
+		err := errors.New("a requirement failed")
+		done := make(chan struct{})
+		go func() { // so that a failed require does not end the database's writer
+			defer close(done)
+			fn(tx)
+			err = nil
+		}()
+		<-done
+		return err
+	}))
 }
 
 func view(t *testing.T, db storage.DB, fn func(tx storage.Tx)) {

@@ -75,7 +75,9 @@ func TestAFileIsNoFolder(t *testing.T) {
 	for _, key := range []string{"a", "c/d", "a/b/c/d", ".upload/x"} {
 		_, err := s.Put(t.Context(), key, strings.NewReader("x"), 1)
 		require.Equal(t, models.KindInvalid, models.KindOf(err), "%s: %v", key, err)
-		require.NotContains(t, err.(*models.Error).Message, os.TempDir())
+		var refused *models.Error
+		require.ErrorAs(t, err, &refused)
+		require.NotContains(t, refused.Message, os.TempDir())
 	}
 }
 

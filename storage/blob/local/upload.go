@@ -33,7 +33,7 @@ func (s *Store) sweep() error {
 		}
 		f, err := s.root.Open(name)
 		if err != nil {
-			return nil //nolint:nilerr // another sweep was faster
+			return nil // another sweep was faster
 		}
 		defer func() { _ = f.Close() }()
 		if flock(f) == nil { // else its writer lives
@@ -44,7 +44,7 @@ func (s *Store) sweep() error {
 }
 
 func flock(f *os.File) error {
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a file descriptor fits
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }
 
 // limited reads r until ctx ends, and at most one byte more than size, which
