@@ -123,10 +123,13 @@ func changes(t *testing.T, db storage.DB) {
 	m := newModel(t, db, "m")
 	newModel(t, db, "taken")
 	one, two := newVersion(t, db, m), newVersion(t, db, m)
+	taken := "taken"
+	err := db.InTx(t.Context(), func(tx storage.Tx) error {
+		return tx.RegisteredModels().Update(m.ID, models.RegisteredModelUpdate{Name: &taken})
+	})
+	require.True(t, models.IsKind(err, models.KindExists), "%v", err)
 	write(t, db, func(tx storage.Tx) {
 		name, text, production := "n", "about", models.StageProduction
-		taken := "taken"
-		require.True(t, models.IsKind(tx.RegisteredModels().Update(m.ID, models.RegisteredModelUpdate{Name: &taken}), models.KindExists))
 		require.NoError(t, tx.RegisteredModels().Update(m.ID, models.RegisteredModelUpdate{Name: &name, Description: &text}))
 		require.NoError(t, tx.RegisteredModels().SetTag(m.ID, "a", "2"))
 		require.NoError(t, tx.RegisteredModels().SetTag(m.ID, "b", ""))
