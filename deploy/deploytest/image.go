@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -38,6 +39,23 @@ type Source interface {
 	Blob(ctx context.Context, digest string) (io.ReadCloser, error)
 }
 
+// server builds the program in folder server, once.
+var server = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "slipway-server-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	program := filepath.Join(dir, "slipway-serve")
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", program, "github.com/slipway-ml/slipway/deploy/deploytest/server")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	content, err := os.ReadFile(program)
+	return string(content), err
+})
+
 // Memory is a Source in memory.
 type Memory struct {
 	mu    sync.Mutex
@@ -47,15 +65,10 @@ type Memory struct {
 // SmallImages are two images of the program in folder server.
 func SmallImages(t *testing.T) Images {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "slipway-serve")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, "github.com/slipway-ml/slipway/deploy/deploytest/server")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
-	bytes, err := os.ReadFile(program)
+	program, err := server()
 	require.NoError(t, err)
 	m := &Memory{blobs: map[string][]byte{}}
-	serve := map[string]string{"slipway/bin/slipway-serve": string(bytes)}
+	serve := map[string]string{"slipway/bin/slipway-serve": program}
 	return Images{
 		Source: m, Says: "no tensors here", Slow: "/slow",
 		Good:   m.Add(t, serve, map[string]string{"model/MLmodel": "flavors: {}\n"}),

@@ -208,8 +208,8 @@ func libraryPath(rootfs string) string {
 
 // environment is all that an instance sees of variables.
 func environment(image v1.Config, dir string, spec deploy.InstanceSpec) []string {
-	tmp := filepath.Join(dir, "tmp")
-	env := append(slices.Clone(image.Env), "HOME="+tmp, "TMPDIR="+tmp)
+	own := filepath.Join(dir, ownDir)
+	env := append(slices.Clone(image.Env), "HOME="+own, "TMPDIR="+own)
 	for name, value := range spec.Env {
 		env = append(env, name+"="+value)
 	}

@@ -21,7 +21,8 @@ const (
 	recordFile  = "instance.json" // written by the server before the keeper starts
 	lockFile    = "lock"          // held by the keeper while it lives
 	keeperFile  = "keeper.json"   // written by the keeper before the instance starts
-	addressFile = "address"       // written by the instance once it listens
+	ownDir      = "own"           // the instance's, to write to
+	addressFile = "own/address"   // written by the instance once it listens
 	endFile     = "end.json"      // written by the keeper when the instance has ended
 	logFile     = "log"
 )

@@ -21,6 +21,11 @@ type Runner struct {
 	// Supervisor is the program to start as a supervisor, one that calls
 	// Supervise first; "" for this one.
 	Supervisor string
+	// Private are folders and files that no run may use, where the kernel can
+	// hold it to that.
+	Private []string
+	// Work is a folder below them that runs may use all the same.
+	Work string
 }
 
 // Run implements deploy.Runner.
@@ -67,7 +72,7 @@ func (r Runner) Start(ctx context.Context, spec deploy.RunSpec) (deploy.Process,
 		reports.Close()
 		return nil, fmt.Errorf("start a supervisor: %w", err)
 	}
-	if err := p.begin(spec); err != nil {
+	if err := p.begin(spec, withoutPrivate(r.Private, r.Work)); err != nil {
 		orderWriter.Close()
 		_ = cmd.Wait()
 		reports.Close()
@@ -145,10 +150,10 @@ type run struct {
 }
 
 // begin hands the supervisor its task and hears whether it runs.
-func (p *run) begin(spec deploy.RunSpec) error {
+func (p *run) begin(spec deploy.RunSpec, box *sandbox) error {
 	p.order(order{Task: &task{
 		Command: spec.Command, Dir: spec.Dir, Env: spec.Env, Timeout: spec.Timeout, MemoryBytes: spec.MemoryBytes,
-		CPUSeconds: spec.CPUSeconds, FileBytes: spec.FileBytes, Processes: spec.Processes,
+		CPUSeconds: spec.CPUSeconds, FileBytes: spec.FileBytes, Processes: spec.Processes, Sandbox: box,
 	}})
 	var first report
 	if err := p.reports.Decode(&first); err != nil {

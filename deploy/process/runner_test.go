@@ -82,6 +82,31 @@ func TestARunSeesItsOwnEnvironmentAlone(t *testing.T) {
 	require.NotContains(t, out.String(), "hidden")
 }
 
+func TestARunDoesNotSeeWhatIsPrivate(t *testing.T) {
+	t.Parallel()
+	needLandlock(t, 6)
+	data := t.TempDir()
+	own := filepath.Join(data, "work", "7")
+	require.NoError(t, os.MkdirAll(own, 0o750))
+	require.NoError(t, os.WriteFile(filepath.Join(data, "slipway.db"), []byte("secret"), 0o600))
+	link := filepath.Join(t.TempDir(), "way-in")
+	require.NoError(t, os.Symlink(data, link))
+	outside := filepath.Join(t.TempDir(), "outside")
+	spec, out := shell(t, `echo mine >mine; cat mine; echo ours >`+outside+`; echo tmp >$TMPDIR/x; grep -c root /etc/passwd
+		cat `+data+`/slipway.db `+link+`/slipway.db; echo x >`+data+`/new; ls `+data+`
+		kill -9 $PPID; cat /proc/`+strconv.Itoa(os.Getpid())+`/environ; exit 0`)
+	spec.Dir, spec.Env = own, append(spec.Env, "TMPDIR="+t.TempDir())
+	r := process.Runner{Private: []string{data, "/no/such/folder"}, Work: filepath.Join(data, "work")}
+	got, err := r.Run(t.Context(), spec)
+	require.NoError(t, err)
+	require.Equal(t, "exit code 0", got.Detail, out)
+	require.Contains(t, out.String(), "mine\n1\n")
+	require.FileExists(t, outside, "the rest of the machine is this user's as before")
+	require.NotContains(t, out.String(), "secret")
+	require.NoFileExists(t, filepath.Join(data, "new"))
+	require.GreaterOrEqual(t, strings.Count(out.String(), "ermission denied")+strings.Count(out.String(), "not permitted"), 5, out)
+}
+
 // alive tells whether the process whose id a file holds still runs.
 func alive(t *testing.T, file string) bool {
 	t.Helper()

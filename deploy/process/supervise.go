@@ -31,6 +31,7 @@ type task struct {
 	CPUSeconds  int64
 	FileBytes   int64
 	Processes   int
+	Sandbox     *sandbox `json:",omitempty"`
 }
 
 // order is what the server tells a supervisor: first a task, then stops.
@@ -54,8 +55,6 @@ func Supervise() {
 	if len(os.Args) == 0 || os.Args[0] != superviseName && os.Args[0] != keepName {
 		return
 	}
-	// A child's death signal is bound to the thread that started it.
-	runtime.LockOSThread()
 	orders, reports := os.NewFile(3, "orders"), os.NewFile(4, "reports")
 	// A run gets none of these, nor what the server's own parent left open.
 	syscall.CloseOnExec(3)
@@ -114,8 +113,6 @@ func (s *supervisor) start() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("adopt orphans: %w", err)
 	}
-	// No program of the run gains rights by being setuid.
-	_ = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	// These two are inherited, and this program neither writes files nor dumps.
 	_ = syscall.Setrlimit(unix.RLIMIT_CORE, &syscall.Rlimit{})
 	if n := uint64(max(s.task.FileBytes, 0)); n > 0 {
@@ -141,7 +138,7 @@ func (s *supervisor) start() error {
 	}
 	defer null.Close()
 	s.began = now()
-	s.pid, err = syscall.ForkExec(program, s.task.Command, &syscall.ProcAttr{
+	s.pid, err = s.fork(program, &syscall.ProcAttr{
 		Dir: s.task.Dir, Env: s.task.Env, Files: []uintptr{null.Fd(), s.out.Fd(), s.out.Fd()},
 		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	})
@@ -151,6 +148,37 @@ func (s *supervisor) start() error {
 	s.limit()
 	go s.reap()
 	return nil
+}
+
+// fork starts the run from a thread of its own: its sandbox binds that thread,
+// and would bind this program. The thread lasts as long as this program, since
+// a child's death signal comes when the thread that started it ends.
+func (s *supervisor) fork(program string, attr *syscall.ProcAttr) (int, error) {
+	type forked struct {
+		pid int
+		err error
+	}
+	result := make(chan forked)
+	var start func()
+	start = func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			go start() // the first thread stands for this program: a signal to it would be one among equals
+			select {}
+		}
+		f := forked{err: dropRights()}
+		if f.err == nil && s.task.Sandbox != nil {
+			f.err = s.task.Sandbox.apply()
+		}
+		if f.err == nil {
+			f.pid, f.err = syscall.ForkExec(program, s.task.Command, attr) //nolint:gosec // this is what it is for
+		}
+		result <- f
+		select {}
+	}
+	go start()
+	f := <-result
+	return f.pid, f.err
 }
 
 // limit sets the limits that this program could not bear itself. The run is

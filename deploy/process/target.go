@@ -95,7 +95,11 @@ func (t *Target) Start(ctx context.Context, spec deploy.InstanceSpec) (deploy.In
 	if err != nil {
 		return deploy.Instance{}, err
 	}
-	if err := t.spawn(dir, command, environment(image, dir, spec), spec); err != nil {
+	what := task{
+		Command: command, Dir: dir, Env: environment(image, dir, spec), MemoryBytes: spec.MemoryBytes,
+		Sandbox: ofInstance(rootfs, filepath.Join(dir, ownDir)),
+	}
+	if err := t.spawn(dir, what, spec); err != nil {
 		return deploy.Instance{}, err
 	}
 	return t.Inspect(ctx, spec.ID)
@@ -103,10 +107,10 @@ func (t *Target) Start(ctx context.Context, spec deploy.InstanceSpec) (deploy.In
 
 // spawn starts a keeper unless one lives. The keeper inherits a lock on the
 // folder, so there is never a second, whoever died in between.
-func (t *Target) spawn(dir string, command, env []string, spec deploy.InstanceSpec) error {
+func (t *Target) spawn(dir string, what task, spec deploy.InstanceSpec) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o750); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, ownDir), 0o750); err != nil {
 		return err
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
@@ -132,7 +136,7 @@ func (t *Target) spawn(dir string, command, env []string, spec deploy.InstanceSp
 	if err != nil {
 		return err
 	}
-	return t.startKeeper(lock, task{Command: command, Dir: dir, Env: env, MemoryBytes: spec.MemoryBytes}, spec)
+	return t.startKeeper(lock, what, spec)
 }
 
 func (t *Target) startKeeper(lock *os.File, what task, spec deploy.InstanceSpec) error {

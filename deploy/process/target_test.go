@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/deploy/deploytest"
@@ -81,8 +83,37 @@ func TestAnInstanceSeesItsOwnEnvironmentAlone(t *testing.T) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	tmp := filepath.Join(dir, "one", "tmp")
+	tmp := filepath.Join(dir, "one", "own")
 	require.Equal(t, "CONFIDENCE=0.25\nGOMAXPROCS=1\nHOME="+tmp+"\nTMPDIR="+tmp+"\nthreads=1\n", string(body))
+}
+
+// needLandlock skips a test where the kernel cannot hold a sandbox of an ABI.
+func needLandlock(t *testing.T, abi uintptr) {
+	t.Helper()
+	have, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 || have < abi {
+		t.Skipf("this kernel has no Landlock of ABI %d (Linux 6.7, with landlock among its LSMs)", abi)
+	}
+}
+
+func TestAnInstanceUsesItsImageAlone(t *testing.T) {
+	t.Parallel()
+	needLandlock(t, 4)
+	dir := t.TempDir()
+	_, i := started(t, dir, nil)
+	try := func(path string) int {
+		res, err := http.Get("http://" + i.Address + path)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	images, err := filepath.Glob(filepath.Join(dir, "images", "*", "rootfs", "model", "MLmodel"))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, try("/read?path="+images[0]))
+	require.Equal(t, http.StatusForbidden, try("/read?path="+filepath.Join(dir, "one", "instance.json")))
+	require.Equal(t, http.StatusForbidden, try("/read?path=/etc/passwd"))
+	require.Equal(t, http.StatusForbidden, try("/read?path=/proc/"+strconv.Itoa(os.Getpid())+"/environ"), "nor the server's secrets")
+	require.Equal(t, http.StatusForbidden, try("/dial?address="+i.Address), "it dials nobody")
 }
 
 func TestAKilledKeeperTakesItsInstanceAlong(t *testing.T) {

@@ -15,9 +15,9 @@ import (
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
-// shapes registers a bare detector, logged in a run, as the next version of a
-// model.
-func shapes(t *testing.T, w *world.World, model string) {
+// shapes registers a bare detector, logged in a run, as the next version of
+// the model shapes.
+func shapes(t *testing.T, w *world.World) {
 	t.Helper()
 	detector, err := os.ReadFile(filepath.Join(world.Root(), "tests", "data", "shapes", "v1.onnx"))
 	require.NoError(t, err)
@@ -26,15 +26,15 @@ func shapes(t *testing.T, w *world.World, model string) {
 	path := strings.TrimPrefix(root, "mlflow-artifacts:/") + "/model/model.onnx"
 	uploaded := w.Do(http.MethodPut, "/api/2.0/mlflow-artifacts/artifacts/"+strings.TrimPrefix(path, "/"), detector)
 	require.Equal(t, http.StatusOK, uploaded.Status, string(uploaded.Body))
-	w.Do(http.MethodPost, "/api/2.0/mlflow/registered-models/create", map[string]any{"name": model})
-	w.OK(http.MethodPost, "/api/2.0/mlflow/model-versions/create", map[string]any{"name": model, "source": root + "/model", "run_id": run["run_id"]})
+	w.Do(http.MethodPost, "/api/2.0/mlflow/registered-models/create", map[string]any{"name": "shapes"})
+	w.OK(http.MethodPost, "/api/2.0/mlflow/model-versions/create", map[string]any{"name": "shapes", "source": root + "/model", "run_id": run["run_id"]})
 }
 
 func TestAnImageIsBuiltAndRead(t *testing.T) {
 	t.Parallel()
 	testbed.Bin(t)
 	w := world.Start(t)
-	shapes(t, w, "shapes")
+	shapes(t, w)
 	w.OK(http.MethodPut, "/api/v1/models/shapes/pipeline", `{"model": "shapes", "on": "manual"}`)
 
 	asked := w.Do(http.MethodPost, "/api/v1/models/shapes/versions/1/images", nil)
@@ -65,7 +65,7 @@ func TestABuildSurvivesItsServer(t *testing.T) {
 	testbed.Bin(t)
 	dir := t.TempDir()
 	p := world.StartProcess(t, dir)
-	shapes(t, p.World, "shapes")
+	shapes(t, p.World)
 	p.OK(http.MethodPut, "/api/v1/models/shapes/pipeline", `{"model": "shapes", "on": "manual"}`)
 	id := fmt.Sprint(p.OK(http.MethodPost, "/api/v1/models/shapes/versions/1/images", nil)["id"])
 	blobs := filepath.Join(dir, "artifacts", ".slipway", "images", "blobs", "sha256")
@@ -84,7 +84,7 @@ func TestABuildSurvivesItsServer(t *testing.T) {
 	p.Term()
 
 	undisturbed := world.Start(t)
-	shapes(t, undisturbed, "shapes")
+	shapes(t, undisturbed)
 	undisturbed.OK(http.MethodPut, "/api/v1/models/shapes/pipeline", `{"model": "shapes", "on": "manual"}`)
 	id = fmt.Sprint(undisturbed.OK(http.MethodPost, "/api/v1/models/shapes/versions/1/images", nil)["id"])
 	require.Equal(t, img["digest"], undisturbed.OK(http.MethodGet, "/api/v1/images/"+id+"?wait=2m", nil)["digest"], "another server builds the same")
@@ -93,7 +93,7 @@ func TestABuildSurvivesItsServer(t *testing.T) {
 func TestWhatIsNoImage(t *testing.T) {
 	t.Parallel()
 	w := world.Start(t)
-	shapes(t, w, "shapes")
+	shapes(t, w)
 	w.OK(http.MethodPut, "/api/v1/models/shapes/pipeline", `{"model": "shapes", "on": "manual", "validation": {"steps": [{"check": "integrity"}]}}`)
 	const zeros = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 	for name, c := range map[string]struct {

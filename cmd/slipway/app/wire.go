@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/api"
@@ -47,7 +48,7 @@ type parts struct {
 // wire builds the services on the back-ends, each knowing the others only by
 // the small interfaces it declares. Each capability has a function here.
 func (a *App) wire() (*parts, error) {
-	p := &parts{runner: process.Runner{}}
+	p := &parts{runner: a.runner()}
 	var err error
 	if p.blobs, err = blobs.Open(a.cfg.ArtifactsDestination, time.Now); err != nil {
 		return nil, err
@@ -75,6 +76,15 @@ func (a *App) wire() (*parts, error) {
 		return nil, err
 	}
 	return p, a.metrics.Register(monitor.Collector{DB: a.db, Log: a.log})
+}
+
+// runner does runs that do not see what is the server's own.
+func (a *App) runner() process.Runner {
+	database := strings.TrimPrefix(a.cfg.BackendStoreURI, "sqlite:///")
+	return process.Runner{
+		Private: []string{a.cfg.DataDir, a.cfg.ArtifactsDestination, database, database + "-wal", database + "-shm"},
+		Work:    filepath.Join(a.cfg.DataDir, "work"),
+	}
 }
 
 // binary is where a program or library of the serving runtime is.

@@ -57,6 +57,19 @@ func serve(host string, port int, addressFile string, threads int) error {
 	mux.HandleFunc("GET /env", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, strings.Join(append(os.Environ(), fmt.Sprint("threads=", threads)), "\n"))
 	})
+	mux.HandleFunc("GET /read", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := os.ReadFile(r.FormValue("path")); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+		}
+	})
+	mux.HandleFunc("GET /dial", func(w http.ResponseWriter, r *http.Request) {
+		conn, err := net.Dial("tcp", r.FormValue("address"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		_ = conn.Close()
+	})
 	mux.HandleFunc("POST /crash", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
 	mux.HandleFunc("POST /eat", func(http.ResponseWriter, *http.Request) {
 		for held := [][]byte{}; ; {
