@@ -43,24 +43,26 @@ func NewGrammar() (*Grammar, error) {
 }
 
 // Parse reads a document. Its problems, in the order of lines, come with no
-// pipeline; without any, the pipeline has its defaults filled in. known are
-// the names ${{ … }} may use.
+// more of the pipeline than its model, where that can be read; without any,
+// the pipeline has its defaults filled in. known are the names ${{ … }} may use.
 func (g *Grammar) Parse(text []byte, mediaType string, known Names) (models.Pipeline, []Problem) {
 	t := read(text, mediaType)
-	if len(t.problems) > 0 {
-		return models.Pipeline{}, sortProblems(t.problems)
-	}
-	g.schema.structure(t)
-	if len(t.problems) > 0 {
-		return models.Pipeline{}, sortProblems(t.problems)
-	}
 	var doc document
-	if err := t.root.Decode(&doc); err != nil {
-		t.add(t.root, "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
-		return models.Pipeline{}, t.problems
+	if len(t.problems) == 0 {
+		g.schema.structure(t)
 	}
-	if rules(t, doc, known); len(t.problems) > 0 {
-		return models.Pipeline{}, sortProblems(t.problems)
+	if len(t.problems) == 0 {
+		if err := t.root.Decode(&doc); err != nil {
+			t.add(t.root, "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+		}
+	}
+	if len(t.problems) == 0 {
+		rules(t, doc, known)
+	}
+	if len(t.problems) > 0 {
+		fields, _ := t.value.(map[string]any)
+		model, _ := fields["model"].(string)
+		return models.Pipeline{Model: model}, sortProblems(t.problems)
 	}
 	return doc.pipeline(), nil
 }

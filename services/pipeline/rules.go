@@ -13,7 +13,7 @@ type check struct {
 	metrics []string // what it measures: what thresholds may name
 }
 
-// classMetric is the form of a measurement of one class.
+// classMetrics are the measurements of one class.
 var classMetrics = []string{"ap50[CLASS]", "ap50_95[CLASS]"}
 
 // checks are the built-in ones. A new check adds its line here and its name to
@@ -23,7 +23,7 @@ var checks = map[string]check{
 	"onnx":      {metrics: []string{"ir_version", "opset", "load_ms", "answer_ms"}},
 	"detection": {
 		fields:  []string{"dataset", "compare", "exclude", "max_det"},
-		metrics: append([]string{"map50", "map50_95", "map75", "ar100", "images", "boxes"}, classMetrics...),
+		metrics: append([]string{"map50", "map50_95", "map75", "images", "backgrounds", "boxes", "detections"}, classMetrics...),
 	},
 }
 

@@ -55,6 +55,7 @@ func TestAFaultyPipelineIsRefusedWithThePlace(t *testing.T) {
 
 	report := w.OK(http.MethodPost, "/api/v1/pipelines/lint", []byte(faulty))
 	require.Equal(t, false, report["valid"])
+	require.Equal(t, "m", report["model"])
 	finding := report["findings"].([]any)[0].(map[string]any)
 	require.EqualValues(t, 4, finding["line"])
 	require.EqualValues(t, 14, finding["column"])
