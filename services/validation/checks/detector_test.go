@@ -44,11 +44,13 @@ func TestDetectorsOfOtherKinds(t *testing.T) {
 		"a model that does not load":  {v1[:1000], nil, models.ValidationFailed, "the model does not load"},
 		"a model without class names": {withoutNames(t, v1), nil, models.ValidationPassed, "the ONNX file names no classes: taken by id"},
 		"fewer names in the data set than the model finds": {
-			withoutNames(t, v1), files{"data.yaml": "val: one.txt\nnames: [bolt]", "one.txt": "val/images/b.jpg\n", "val/images/b.jpg": string(picture(t)), "val/labels/b.txt": "0 .5 .5 .1 .1"},
+			withoutNames(t, v1),
+			files{"data.yaml": "val: one.txt\nnames: [bolt]", "one.txt": "val/images/b.jpg\n", "val/images/b.jpg": string(picture(t)), "val/labels/b.txt": "0 .5 .5 .1 .1"},
 			models.ValidationErrored, "names no classes, and the model finds class",
 		},
 		"a picture on which the model fails": {
-			onnxFiles(t, "v3-fragile")["model.onnx"], files{"val/images/night.jpg": string(night)},
+			onnxFiles(t, "v3-fragile")["model.onnx"],
+			files{"val/images/night.jpg": string(night)},
 			models.ValidationFailed, "the model fails on val/images/night.jpg: the model failed",
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,7 +27,7 @@ import (
 	"github.com/slipway-ml/slipway/services/validation/checks"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/blob"
-	"github.com/slipway-ml/slipway/storage/blob/local"
+	"github.com/slipway-ml/slipway/storage/blob/mem"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
 )
 
@@ -52,8 +53,7 @@ func newWorld(t *testing.T) *world {
 	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(dir, "slipway.db"), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	blobs, err := local.New(filepath.Join(dir, "artifacts"))
-	require.NoError(t, err)
+	blobs := mem.New(time.Now)
 	bin, err := filepath.Abs("../../../bin")
 	require.NoError(t, err)
 	sets := &dataset.Service{DB: db, Blobs: blobs}
