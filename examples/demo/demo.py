@@ -3,6 +3,7 @@ Slipway's own commands and live traffic. Exits 0 only if all of it happened as i
 is told here. --keep leaves the server running until Ctrl-C."""
 
 import os
+import signal
 import sys
 import time
 
@@ -59,7 +60,7 @@ class Demo:
         validation = self.register(detector, epochs, number)
         if validation["state"] != "passed":
             raise Broken(f"version {number} should have passed: {validation.get('reason')}")
-        until(lambda: self.live("staging") == number, 60, f"version {number} did not come up in staging")
+        until(lambda: self.live("staging") == number, 120, f"version {number} did not come up in staging")
         say("built into an image, and live in staging by itself")
 
     def live(self, environment: str) -> str | None:
@@ -104,10 +105,10 @@ class Demo:
         )
         for seen in promotion["analysis"]:
             say(
-                f"what decided: {seen['metric']} {seen['value']:.4f} in {seen['samples']} requests against "
-                f"{seen['stable_value']:.4f} in {seen['stable_samples']}; difference {seen['estimate']:.4f}, "
-                f"between {seen['lower']:.4f} and {seen['upper']:.4f} at {seen['confidence']:.0%}, "
-                f"and {seen['delta']} is borne with: {seen['verdict']}"
+                f"what decided: {seen['metric']} {seen['value']:.3f} in {seen['samples']} requests, and "
+                f"{seen['stable_value']:.3f} in {seen['stable_samples']} of version 1 over the same time; the difference is "
+                f"{seen['estimate']:.3f}, between {seen['lower']:.3f} and {seen['upper']:.3f} (each end with "
+                f"{seen['confidence']:.1%} confidence), and up to {seen['delta']} is allowed: {seen['verdict']}"
             )
         environment = self.server.get(f"/models/{MODEL}/environments/production")
         expect(
@@ -175,7 +176,8 @@ def until(happened, seconds: float, otherwise: str) -> None:
 
 
 def last_line(text: str) -> str:
-    return text.splitlines()[-1] if text else ""
+    """What a command that failed says."""
+    return text.splitlines()[-1].removeprefix("slipway: ") if text else ""
 
 
 def wait_for_interrupt() -> None:
@@ -202,6 +204,7 @@ def play(server: Server) -> None:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: nothing stays
     server = Server()
     try:
         play(server)

@@ -1,6 +1,7 @@
 """What the demo says: plain lines with the time since the start, and a table."""
 
 import sys
+import textwrap
 import time
 
 _start = time.monotonic()
@@ -20,7 +21,7 @@ def act(title: str) -> None:
 
 
 def say(line: str) -> None:
-    print(f"  {elapsed()}  {line}", flush=True)
+    print(textwrap.fill(line, 116, initial_indent=f"  {elapsed():>5}  ", subsequent_indent=" " * 9), flush=True)
 
 
 def expect(happened: bool, what: str) -> None:

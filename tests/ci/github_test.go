@@ -16,6 +16,8 @@ import (
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
+func TestMain(m *testing.M) { world.Main(m) }
+
 func TestGitHubWorkflowTestsRegistersAndPromotes(t *testing.T) {
 	t.Parallel()
 	repo := newRepository(t)

@@ -13,6 +13,8 @@ import (
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
+func TestMain(m *testing.M) { world.Main(m) }
+
 const pipeline = `
 model: watched
 validation:
