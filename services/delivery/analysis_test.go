@@ -24,7 +24,7 @@ func TestNoTrafficHoldsTheStep(t *testing.T) {
 	require.Equal(t, one, h.stable("production"))
 	_, err := h.Resume(h.who, id, "")
 	require.True(t, models.IsKind(err, models.KindConflict), "a person cannot answer for the requests: %v", err)
-	h.load("production")
+	h.load()
 	p = h.until(id, models.PromotionSucceeded)
 	require.Equal(t, 100, p.Weight)
 }
@@ -55,11 +55,11 @@ func TestHoldLastsByTheDatabasesClockAndThroughARestart(t *testing.T) {
 	h.live("production", h.version(serving(0)))
 	id := h.promote("production", h.version(serving(0))).ID
 	h.until(id, models.PromotionShifting)
-	stop := h.load("production")
+	stop := h.load()
 	h.until(id, models.PromotionShifting)
 	stop()
 	h.again()
-	h.load("production")
+	h.load()
 	p := h.until(id, models.PromotionSucceeded)
 	require.GreaterOrEqual(t, p.Steps[0].EndedAt.Sub(*p.Steps[0].StartedAt), long)
 }
@@ -70,7 +70,7 @@ func TestFailuresInARowNeedNoStatistics(t *testing.T) {
 		spec.Rollout.Analysis[0].Alpha = 1e-12 // beyond the reach of twenty failures
 	})})
 	h.live("production", h.version(serving(0)))
-	h.load("production")
+	h.load()
 	p := h.live("production", h.version(serving(1)))
 	require.Equal(t, models.PromotionRolledBack, p.State)
 	require.Equal(t, models.RuleBurst, p.Analysis[0].Rule)
@@ -83,7 +83,7 @@ func TestDeathsNeedNoStatistics(t *testing.T) {
 	h.live("production", h.version(serving(0)))
 	id := h.promote("production", h.version(serving(0))).ID
 	h.until(id, models.PromotionShifting, models.PromotionPaused)
-	h.kill("production", 2, 3)
+	h.kill(2, 3)
 	p := h.until(id, models.PromotionRolledBack)
 	require.Contains(t, p.Reason, "died 3 times")
 	require.Len(t, h.status("production").Quarantine, 1)
@@ -98,7 +98,7 @@ func TestWorseActsWhileAPersonIsWaitedFor(t *testing.T) {
 	p, err := h.Pause(h.who, id, "lunch")
 	require.NoError(t, err)
 	require.Equal(t, "ada", p.PausedBy)
-	h.load("production")
+	h.load()
 	h.until(id, models.PromotionRolledBack)
 }
 
@@ -111,7 +111,7 @@ func TestPersonPausesResumesAndSkips(t *testing.T) {
 	two := h.version(serving(0))
 	id := h.promote("production", two).ID
 	require.Equal(t, 5, h.until(id, models.PromotionShifting).Weight)
-	h.load("production")
+	h.load()
 	p, err := h.Pause(h.who, id, "")
 	require.NoError(t, err)
 	require.Equal(t, models.PromotionPaused, p.State)
@@ -131,7 +131,7 @@ func TestPersonPausesResumesAndSkips(t *testing.T) {
 	require.True(t, models.IsKind(err, models.KindConflict))
 	require.ErrorContains(t, err, "promotion 2 is succeeded: it cannot be paused any more")
 	var steps int
-	for _, a := range h.actions("production") {
+	for _, a := range h.actions() {
 		if a == "promotion.shifted" {
 			steps++
 		}
@@ -152,7 +152,7 @@ func TestCancelGivesEverythingBack(t *testing.T) {
 	require.Zero(t, p.Weight)
 	require.Equal(t, one, h.stable("production"))
 	require.Empty(t, h.status("production").Quarantine, "it was not found bad")
-	h.gone("production", 2)
+	h.gone(2)
 	retried, err := h.Retry(h.who, id, "")
 	require.NoError(t, err)
 	require.NotEqual(t, id, retried.ID)
@@ -164,7 +164,7 @@ func TestForecastIsTold(t *testing.T) {
 	h := open(t, map[string]models.EnvironmentSpec{"production": production()})
 	h.live("production", h.version(serving(0)))
 	for range 60 {
-		h.post("production")
+		h.post()
 	}
 	id := h.promote("production", h.version(serving(0))).ID
 	p := h.until(id, models.PromotionPaused)

@@ -24,13 +24,13 @@ func TestValidatedVersionsGoAllTheWay(t *testing.T) {
 	h := open(t, continuous())
 	one := h.version(serving(0))
 	h.validation(one, models.ValidationPassed, "")
-	h.runs("production", one)
+	h.runs(one)
 	require.Equal(t, one, h.stable("staging"))
 	two := h.version(serving(0))
 	h.validation(two, models.ValidationFailed, "poor")
 	three := h.version(serving(0))
 	h.validation(three, models.ValidationPassed, "")
-	h.runs("production", three)
+	h.runs(three)
 	h.validation(one, models.ValidationPassed, "")
 	for _, env := range []string{"staging", "production"} {
 		list, err := h.Promotions(t.Context(), "shapes", env, 0, 10)
@@ -48,7 +48,7 @@ func TestNewerVersionStartsByItselfAfterAFailedOne(t *testing.T) {
 	h.until(1, models.PromotionFailed)
 	two := h.version(serving(0))
 	h.validation(two, models.ValidationPassed, "")
-	h.runs("production", two)
+	h.runs(two)
 }
 
 func TestNothingAutomaticPromotesAQuarantinedVersion(t *testing.T) {
@@ -57,7 +57,7 @@ func TestNothingAutomaticPromotesAQuarantinedVersion(t *testing.T) {
 	one, two := h.version(serving(0)), h.version(serving(0))
 	for _, v := range []int64{one, two} {
 		h.validation(v, models.ValidationPassed, "")
-		h.runs("production", v)
+		h.runs(v)
 	}
 	_, err := h.Rollback(h.who, back(0))
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestNothingAutomaticPromotesAQuarantinedVersion(t *testing.T) {
 	h.again()
 	three := h.version(serving(0))
 	h.validation(three, models.ValidationPassed, "")
-	h.runs("production", three) // the jobs from before it have been done by then
+	h.runs(three) // the jobs from before it have been done by then
 	list, err := h.Promotions(t.Context(), "shapes", "production", 0, 10)
 	require.NoError(t, err)
 	require.Len(t, list, 4, "one, two, the rollback, three")
@@ -83,7 +83,7 @@ func TestNewerPromotionSupersedes(t *testing.T) {
 	h.live("production", one)
 	second := h.promote("production", two).ID
 	h.until(second, models.PromotionShifting, models.PromotionPaused)
-	stop := h.load("production")
+	stop := h.load()
 	h.pipeline(map[string]models.EnvironmentSpec{"production": production()})
 	third := h.promote("production", three).ID
 	p := h.until(second, models.PromotionSuperseded, models.PromotionSucceeded)
@@ -96,7 +96,7 @@ func TestNewerPromotionSupersedes(t *testing.T) {
 	require.NotNil(t, p.Steps[0].EndedAt, "at its first step")
 	sent, lost := stop()
 	require.Zero(t, lost, "of %d", sent)
-	h.gone("production", 2)
+	h.gone(2)
 	require.Empty(t, h.status("production").Quarantine)
 }
 

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -108,6 +109,18 @@ func (m *member) address() string {
 
 func (m *member) up() bool { return m.address() != "" }
 
+// steady tells whether every instance that should run does.
+func (f *fleet) steady() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.members {
+		if m.working || !m.up() {
+			return false
+		}
+	}
+	return true
+}
+
 // tend brings an instance that should run nearer to that. seen is what its
 // target said of it when it was asked; it tells whether its address has changed.
 func (f *fleet) tend(ctx context.Context, r models.Release, id string, seen deploy.Instance, asked time.Time) bool {
@@ -185,7 +198,7 @@ func (f *fleet) start(ctx context.Context, r models.Release, id string, exited b
 	}
 	m.working, m.changed = false, f.cfg.Now()
 	if err != nil {
-		if ctx.Err() == nil || ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // a context's own errors
+		if !errors.Is(ctx.Err(), context.Canceled) { // the server does not stop
 			m.die(deploy.Instance{Reason: message(err)}, f.cfg.Now())
 		}
 		return

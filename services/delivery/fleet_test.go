@@ -30,9 +30,9 @@ func TestReleaseThatNeverComesUp(t *testing.T) {
 			require.Equal(t, models.PromotionFailed, p.State)
 			require.Contains(t, p.Reason, c.reason)
 			require.Equal(t, one, h.stable("production"))
-			_, status := h.post("production")
+			_, status := h.post()
 			require.Equal(t, 200, status)
-			h.gone("production", 2)
+			h.gone(2)
 		})
 	}
 }
@@ -77,9 +77,9 @@ func TestDeadInstanceIsRestarted(t *testing.T) {
 	t.Parallel()
 	h := open(t, map[string]models.EnvironmentSpec{"production": production(func(spec *models.EnvironmentSpec) { spec.Serving.Replicas = 2 })})
 	h.live("production", h.version(serving(0)))
-	h.kill("production", 1, 1)
+	h.kill(1, 1)
 	require.Eventually(t, func() bool { return h.status("production").Releases[0].Ready == 2 }, waitFor, pollEach)
-	_, status := h.post("production")
+	_, status := h.post()
 	require.Equal(t, 200, status)
 }
 
@@ -112,20 +112,18 @@ func TestRestartAtEveryPoint(t *testing.T) {
 				h.hold = make(chan struct{})
 			}
 			if at == models.PromotionSucceeded {
-				h.load("production")
+				h.load()
 			}
 			id := h.promote("production", two).ID
 			h.until(id, at, models.PromotionPaused)
+			h.mu.Lock()
+			h.hold = nil // the build that is under way goes on waiting
+			h.mu.Unlock()
 			h.again()
-			if at == models.PromotionBuilding {
-				h.mu.Lock()
-				h.hold = nil
-				h.mu.Unlock()
-			}
-			h.load("production")
+			h.load()
 			h.until(id, models.PromotionSucceeded)
 			require.Equal(t, two, h.stable("production"))
-			for _, id := range h.ids("production", 2) {
+			for _, id := range h.ids(2) {
 				require.Equal(t, 1, h.target.Starts(id), "an instance that lived on was not started twice")
 			}
 		})
@@ -138,12 +136,12 @@ func TestServerThatStopsEndsItsInstancesAndTheNextBringsThemBack(t *testing.T) {
 	h.bound = []string{"process"}
 	h.again()
 	h.live("production", h.version(serving(0)))
-	ids := h.ids("production", 1)
+	ids := h.ids(1)
 	h.stop()
 	i, err := h.target.Inspect(t.Context(), ids[0])
 	require.NoError(t, err)
 	require.Equal(t, deploy.StateGone, i.State)
 	h.start()
-	require.Eventually(t, func() bool { _, status := h.post("production"); return status == 200 }, waitFor, pollEach)
-	require.Equal(t, ids, h.ids("production", 1))
+	require.Eventually(t, func() bool { _, status := h.post(); return status == 200 }, waitFor, pollEach)
+	require.Equal(t, ids, h.ids(1))
 }

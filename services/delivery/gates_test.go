@@ -62,7 +62,7 @@ func TestGates(t *testing.T) {
 			require.True(t, models.IsKind(err, models.KindConflict), "%v", err)
 			require.ErrorContains(t, err, c.no)
 			require.Equal(t, models.PromotionRefused, p.State)
-			require.Contains(t, h.actions("production"), "promotion.refused", "the refusal is kept although the caller got an error")
+			require.Contains(t, h.actions(), "promotion.refused", "the refusal is kept although the caller got an error")
 		})
 	}
 }
@@ -85,7 +85,7 @@ func TestGatesAreAskedAgainWhenShiftingStarts(t *testing.T) {
 	require.Contains(t, p.Reason, "a label was wrong")
 	require.False(t, p.Gates[0].Passed)
 	require.Equal(t, one, h.stable("production"))
-	h.gone("production", 2)
+	h.gone(2)
 }
 
 func TestRequestsThatCannotBe(t *testing.T) {
@@ -141,7 +141,7 @@ func TestAliasAsksForAPromotion(t *testing.T) {
 	handled, err = h.AliasRequested(h.who, "shapes", "production", v)
 	require.NoError(t, err)
 	require.True(t, handled)
-	require.Eventually(t, func() bool { return h.alias("production") == v }, waitFor, pollEach)
+	require.Eventually(t, func() bool { return h.alias() == v }, waitFor, pollEach)
 	handled, err = h.AliasRequested(h.who, "shapes", "production", v)
 	require.NoError(t, err, "it is there already")
 	require.True(t, handled)

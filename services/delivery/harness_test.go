@@ -214,9 +214,8 @@ func (noFiles) Open(context.Context, models.ManifestEntry) (io.ReadCloser, error
 }
 
 // validation writes a validation that ended so.
-func (h *harbour) validation(number int64, state models.ValidationState, reason string) int64 {
+func (h *harbour) validation(number int64, state models.ValidationState, reason string) {
 	h.t.Helper()
-	var v models.Validation
 	h.tx(func(tx storage.Tx) error {
 		ver, err := tx.Versions().ByNumber("shapes", number)
 		if err != nil {
@@ -226,7 +225,8 @@ func (h *harbour) validation(number int64, state models.ValidationState, reason 
 		if err != nil {
 			return err
 		}
-		if v, err = tx.Validations().Create(models.Validation{VersionID: ver.ID, RevisionID: rev.ID, State: models.ValidationQueued}); err != nil {
+		v, err := tx.Validations().Create(models.Validation{VersionID: ver.ID, RevisionID: rev.ID, State: models.ValidationQueued})
+		if err != nil {
 			return err
 		}
 		if err := tx.Validations().SetState(v.ID, state, reason); err != nil || state != models.ValidationPassed {
@@ -234,7 +234,6 @@ func (h *harbour) validation(number int64, state models.ValidationState, reason 
 		}
 		return tx.Enqueue(models.JobValidated, map[string]int64{"validation_id": v.ID})
 	})
-	return v.ID
 }
 
 // serving is a model that answers; each nth inference fails where n > 0, and
@@ -311,31 +310,32 @@ func (h *harbour) stable(env string) int64 {
 	return r.Version
 }
 
-// post sends one request to an environment and tells the release that answered.
-func (h *harbour) post(env string) (release string, status int) {
-	resp, err := http.Post(h.url+"/serve/shapes/"+env+"/invocations", "application/json", strings.NewReader("{}")) //nolint:noctx // it must not be cut short
+// post sends one request to production and tells the release that answered.
+func (h *harbour) post() (release string, status int) {
+	resp, err := http.Post(h.url+"/serve/shapes/production/invocations", "application/json", strings.NewReader("{}"))
 	if err != nil {
 		h.t.Log(err)
 		return "", 0
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(resp.Body)
-	if resp.Header.Get("X-Slipway-Release") == "" {
+	if resp.StatusCode == http.StatusServiceUnavailable {
 		h.t.Logf("no release answered: %s", text)
+		return "", resp.StatusCode
 	}
 	return resp.Header.Get("X-Slipway-Release"), resp.StatusCode
 }
 
-// load sends requests until the test is over or stop is called, which tells how
+// load sends requests to production until the test is over or stop is called, which tells how
 // many were sent and how many were not answered by a release at all.
-func (h *harbour) load(env string) (stop func() (sent, lost int64)) {
+func (h *harbour) load() (stop func() (sent, lost int64)) {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	var sent, lost atomic.Int64
 	var work sync.WaitGroup
 	for range 4 {
 		work.Go(func() {
 			for ctx.Err() == nil {
-				release, _ := h.post(env)
+				release, _ := h.post()
 				sent.Add(1)
 				if release == "" {
 					lost.Add(1)
@@ -352,12 +352,12 @@ func (h *harbour) load(env string) (stop func() (sent, lost int64)) {
 	return stop
 }
 
-// actions lists the audit of an environment, oldest first.
-func (h *harbour) actions(env string) []string {
+// actions lists the audit of production, oldest first.
+func (h *harbour) actions() []string {
 	h.t.Helper()
 	var list []string
 	require.NoError(h.t, h.db.View(h.t.Context(), func(tx storage.Tx) error {
-		records, err := tx.AuditRecords(models.AuditFilter{Environment: env, Limit: 1000})
+		records, err := tx.AuditRecords(models.AuditFilter{Environment: "production", Limit: 1000})
 		for _, r := range records {
 			list = append([]string{r.Action}, list...)
 		}
@@ -366,14 +366,14 @@ func (h *harbour) actions(env string) []string {
 	return list
 }
 
-func (h *harbour) alias(name string) int64 {
+func (h *harbour) alias() int64 {
 	h.t.Helper()
 	var m models.RegisteredModel
 	require.NoError(h.t, h.db.View(h.t.Context(), func(tx storage.Tx) (err error) {
 		m, err = tx.RegisteredModels().Get("shapes")
 		return err
 	}))
-	return m.Aliases[name]
+	return m.Aliases["production"]
 }
 
 func request(env string, number int64) delivery.Request {
@@ -385,35 +385,35 @@ const (
 	pollEach = 5 * time.Millisecond
 )
 
-// runs waits until a version takes an environment's traffic.
-func (h *harbour) runs(env string, number int64) {
+// runs waits until a version takes production's traffic.
+func (h *harbour) runs(number int64) {
 	h.t.Helper()
 	require.Eventually(h.t, func() bool {
-		r, ok := h.status(env).Stable()
+		r, ok := h.status("production").Stable()
 		return ok && r.Version == number
-	}, waitFor, pollEach, "version %d never went live in %s", number, env)
+	}, waitFor, pollEach, "version %d never went live", number)
 }
 
-// ids are the instances of a release that the target knows.
-func (h *harbour) ids(env string, release int64) []string {
+// ids are the instances of a release of production that the target knows.
+func (h *harbour) ids(release int64) []string {
 	h.t.Helper()
 	all, err := h.target.List(h.t.Context(), h.db.ServerID())
 	require.NoError(h.t, err)
 	var list []string
 	for _, i := range all {
-		if i.Environment == env && i.Release == release {
+		if i.Environment == "production" && i.Release == release {
 			list = append(list, i.ID)
 		}
 	}
 	return list
 }
 
-// gone waits until nothing of a release is left.
-func (h *harbour) gone(env string, release int64) {
+// gone waits until nothing of a release of production is left.
+func (h *harbour) gone(release int64) {
 	h.t.Helper()
-	require.Eventually(h.t, func() bool { return len(h.ids(env, release)) == 0 }, waitFor, pollEach, "release %d is still there", release)
+	require.Eventually(h.t, func() bool { return len(h.ids(release)) == 0 }, waitFor, pollEach, "release %d is still there", release)
 	require.Eventually(h.t, func() bool {
-		list, err := h.Releases(h.t.Context(), "shapes", env, 0, 100)
+		list, err := h.Releases(h.t.Context(), "shapes", "production", 0, 100)
 		require.NoError(h.t, err)
 		for _, r := range list {
 			if r.Number == release {
@@ -424,13 +424,13 @@ func (h *harbour) gone(env string, release int64) {
 	}, waitFor, pollEach, "release %d was not retired", release)
 }
 
-// kill makes an instance of a release crash so many times.
-func (h *harbour) kill(env string, release int64, times int) {
+// kill makes an instance of a release of production crash so many times.
+func (h *harbour) kill(release int64, times int) {
 	h.t.Helper()
 	for range times {
 		var ids []string
 		require.Eventually(h.t, func() bool {
-			ids = h.ids(env, release)
+			ids = h.ids(release)
 			if len(ids) == 0 {
 				return false
 			}
@@ -439,6 +439,6 @@ func (h *harbour) kill(env string, release int64, times int) {
 		}, waitFor, pollEach)
 		starts := h.target.Starts(ids[0])
 		h.target.Kill(ids[0], "signal: killed")
-		require.Eventually(h.t, func() bool { return h.target.Starts(ids[0]) > starts || len(h.ids(env, release)) == 0 || times == 3 }, waitFor, pollEach)
+		require.Eventually(h.t, func() bool { return h.target.Starts(ids[0]) > starts || len(h.ids(release)) == 0 || times == 3 }, waitFor, pollEach)
 	}
 }

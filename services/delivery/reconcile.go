@@ -31,8 +31,9 @@ func (s *Service) reconcile(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	wanted, kept := map[string]bool{}, map[string]bool{}
+	wanted, kept, used := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range up {
+		used[r.Target] = true
 		for _, id := range s.fleet.instanceIDs(r) {
 			kept[id] = true // those of a release that retires are its job's
 			if !r.State.Running() {
@@ -57,7 +58,9 @@ func (s *Service) reconcile(ctx context.Context) (changed bool, err error) {
 	changed = s.fleet.forget(wanted) || changed
 	var failures []error
 	for name, err := range away {
-		failures = append(failures, fmt.Errorf("target %s: %w", name, err))
+		if used[name] { // not everybody has a Docker Engine
+			failures = append(failures, fmt.Errorf("target %s: %w", name, err))
+		}
 	}
 	return changed, errors.Join(failures...)
 }

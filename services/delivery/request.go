@@ -119,6 +119,10 @@ func (s *Service) request(tx storage.Tx, w wish) (models.Promotion, error) {
 	for _, step := range w.spec.Rollout.Steps {
 		p.Steps = append(p.Steps, models.StepProgress{Weight: step.Weight, Hold: step.Hold})
 	}
+	p.Model, p.Environment = w.model.Name, w.env.Name
+	for i := range p.Steps {
+		p.Steps[i].Expected = s.expected(p, i)
+	}
 	if p, err = tx.Promotions().Create(p); err != nil {
 		return p, err
 	}

@@ -129,10 +129,10 @@ func earlier(tx storage.Tx, env models.Environment, number int64) (models.Releas
 	if len(targets) > 0 {
 		can = "there are: " + strings.Join(targets, ", ")
 	}
-	switch {
-	case number == 0:
+	switch number {
+	case 0:
 		return live, models.Errorf(models.KindConflict, "no release before %d was live in %s and is fit to come back", live.Number, env.Name)
-	case number == live.Number:
+	case live.Number:
 		return live, models.Errorf(models.KindConflict, "release %d is live in %s already", number, env.Name)
 	}
 	if _, err := tx.Releases().ByNumber(env.ID, number); err != nil {

@@ -21,7 +21,7 @@ func TestWarmRollbackIsAChangeOfWeights(t *testing.T) {
 	one, two := h.version(serving(0)), h.version(serving(0))
 	h.live("production", one)
 	h.live("production", two)
-	stop := h.load("production")
+	stop := h.load()
 	h.mu.Lock()
 	h.hold = make(chan struct{}) // the builder is down
 	h.mu.Unlock()
@@ -30,16 +30,16 @@ func TestWarmRollbackIsAChangeOfWeights(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, time.Since(began), time.Second)
 	require.Equal(t, models.PromotionSucceeded, p.State)
-	release, _ := h.post("production")
+	release, _ := h.post()
 	require.Equal(t, "1", release)
 	sent, lost := stop()
 	require.Zero(t, lost, "of %d", sent)
 	require.Equal(t, one, h.stable("production"))
-	require.Equal(t, one, h.alias("production"))
+	require.Equal(t, one, h.alias())
 	held := h.status("production").Quarantine
 	require.Len(t, held, 1, "what was left is quarantined")
 	require.Equal(t, two, held[0].Version)
-	h.gone("production", 2)
+	h.gone(2)
 }
 
 func TestColdRollbackStartsTheOldReleaseFirst(t *testing.T) {
@@ -48,8 +48,8 @@ func TestColdRollbackStartsTheOldReleaseFirst(t *testing.T) {
 	one, two := h.version(serving(0)), h.version(serving(0))
 	h.live("production", one)
 	h.live("production", two)
-	h.gone("production", 1)
-	stop := h.load("production")
+	h.gone(1)
+	stop := h.load()
 	p, err := h.Rollback(h.who, back(0))
 	require.NoError(t, err)
 	require.Equal(t, models.PromotionDeploying, p.State)
@@ -66,7 +66,7 @@ func TestColdRollbackStartsTheOldReleaseFirst(t *testing.T) {
 func TestOnlyReleasesThatSucceededAreTargets(t *testing.T) {
 	t.Parallel()
 	h := open(t, map[string]models.EnvironmentSpec{"production": production()})
-	h.load("production")
+	h.load()
 	one := h.version(serving(0))
 	h.live("production", one)
 	require.Equal(t, models.PromotionRolledBack, h.live("production", h.version(serving(1))).State)
@@ -121,7 +121,7 @@ func TestReleaseRetiresWhenItsWarmTimeIsOver(t *testing.T) {
 	})})
 	h.live("production", h.version(serving(0)))
 	h.live("production", h.version(serving(0)))
-	h.gone("production", 1)
+	h.gone(1)
 	list, err := h.Releases(t.Context(), "shapes", "production", 0, 10)
 	require.NoError(t, err)
 	require.Equal(t, models.ReleaseRetired, list[1].State)

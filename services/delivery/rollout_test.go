@@ -16,11 +16,11 @@ func TestFirstReleaseGoesLiveAfterItsSmokeTest(t *testing.T) {
 	require.Equal(t, models.PromotionSucceeded, p.State, p.Reason)
 	require.Contains(t, p.Reason, "with noise")
 	require.Equal(t, v, h.stable("production"))
-	require.Equal(t, v, h.alias("production"), "the alias follows")
-	release, status := h.post("production")
+	require.Equal(t, v, h.alias(), "the alias follows")
+	release, status := h.post()
 	require.Equal(t, "1", release)
 	require.Equal(t, 200, status)
-	require.Equal(t, []string{"promotion.requested", "promotion.gated", "promotion.started", "promotion.built", "promotion.succeeded"}, h.actions("production"))
+	require.Equal(t, []string{"promotion.requested", "promotion.gated", "promotion.started", "promotion.built", "promotion.succeeded"}, h.actions())
 }
 
 func TestGoodCanaryTakesAllTheTraffic(t *testing.T) {
@@ -28,13 +28,13 @@ func TestGoodCanaryTakesAllTheTraffic(t *testing.T) {
 	h := open(t, map[string]models.EnvironmentSpec{"production": production()})
 	one, two := h.version(serving(0)), h.version(serving(0))
 	h.live("production", one)
-	stop := h.load("production")
+	stop := h.load()
 	p := h.live("production", two)
 	sent, lost := stop()
 	require.Equal(t, models.PromotionSucceeded, p.State, p.Reason)
 	require.Zero(t, lost, "of %d", sent)
 	require.Equal(t, two, h.stable("production"))
-	require.Equal(t, two, h.alias("production"))
+	require.Equal(t, two, h.alias())
 	require.Len(t, p.Steps, 3)
 	for _, step := range p.Steps {
 		require.NotNil(t, step.StartedAt)
@@ -51,7 +51,7 @@ func TestBadCanaryIsTakenBackAndQuarantined(t *testing.T) {
 	h := open(t, map[string]models.EnvironmentSpec{"production": production()})
 	one, two := h.version(serving(0)), h.version(serving(2))
 	h.live("production", one)
-	stop := h.load("production")
+	stop := h.load()
 	p := h.live("production", two)
 	require.Equal(t, models.PromotionRolledBack, p.State, p.Reason)
 	require.Equal(t, models.AnalysisWorse, p.Analysis[0].Verdict)
@@ -62,7 +62,7 @@ func TestBadCanaryIsTakenBackAndQuarantined(t *testing.T) {
 	require.Zero(t, lost)
 	require.Len(t, h.status("production").Quarantine, 1)
 	for range 20 {
-		release, _ := h.post("production")
+		release, _ := h.post()
 		require.Equal(t, "1", release, "good samples later change nothing")
 	}
 	_, err := h.Promote(h.who, request("production", two))
@@ -70,6 +70,6 @@ func TestBadCanaryIsTakenBackAndQuarantined(t *testing.T) {
 	require.ErrorContains(t, err, "quarantined")
 	h.validation(two, models.ValidationPassed, "")
 	require.NoError(t, h.Lift(h.who, "shapes", "production", two, "the client was broken"))
-	require.Equal(t, "quarantine.lifted", h.actions("production")[len(h.actions("production"))-1])
+	require.Equal(t, "quarantine.lifted", h.actions()[len(h.actions())-1])
 	h.promote("production", two)
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -133,8 +134,9 @@ func (s *Service) Stop(ctx context.Context) error {
 const stopGrace = 3 * time.Second
 
 func (s *Service) keep(ctx context.Context) {
-	tick := time.NewTicker(s.Tick)
+	tick := time.NewTimer(s.Tick)
 	defer tick.Stop()
+	said := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -143,11 +145,20 @@ func (s *Service) keep(ctx context.Context) {
 		case <-s.fleet.kick:
 		}
 		changed, err := s.reconcile(ctx)
-		if err == nil && changed {
-			err = s.route(ctx)
+		if changed {
+			err = errors.Join(err, s.route(ctx))
 		}
-		if err != nil && ctx.Err() == nil {
+		if text := fmt.Sprint(err); err != nil && text != said && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "reconcile failed, will be tried again", "error", err)
+			said = text
+		}
+		if s.fleet.steady() {
+			tick.Reset(steadyTicks * s.Tick)
+		} else {
+			tick.Reset(s.Tick)
 		}
 	}
 }
+
+// steadyTicks is how much rarer the look is while all is well.
+const steadyTicks = 4

@@ -18,7 +18,7 @@ func (s *Service) advance(ctx context.Context, p models.Promotion, reason string
 	if p.Step >= last || p.Step == last-1 && p.Steps[last-1].Weight == 100 && p.Steps[last-1].Hold == 0 {
 		on = succeed
 	}
-	expected := s.expected(p)
+	expected := s.expected(p, p.Step)
 	return s.change(ctx, p.ID, on, reason, func(tx storage.Tx, now *models.Promotion) error {
 		if now.Step != p.Step || now.State != p.State {
 			return models.Errorf(models.KindConflict, "promotion %d has moved on", p.ID)
@@ -61,16 +61,16 @@ func step(tx storage.Tx, p *models.Promotion, expected time.Duration) error {
 	return nil
 }
 
-// expected forecasts how long the next step will need for a verdict, from the
-// last minute's requests; 0 where that cannot be told.
-func (s *Service) expected(p models.Promotion) time.Duration {
-	if p.Step >= len(p.Steps) {
+// expected forecasts how long a step, counted from 0, will need for a verdict,
+// from the last minute's requests; 0 where that cannot be told.
+func (s *Service) expected(p models.Promotion, step int) time.Duration {
+	if step >= len(p.Steps) {
 		return 0
 	}
 	recent := s.Traffic.Recent(p.Model, p.Environment)
 	var longest time.Duration
 	for _, a := range p.Spec.Rollout.Analysis {
-		need, ok := analysis.Forecast(float64(recent.Requests)/60, p.Steps[p.Step].Weight, recent.Rate(), a.Delta, alphaOf(p, a))
+		need, ok := analysis.Forecast(float64(recent.Requests)/60, p.Steps[step].Weight, recent.Rate(), a.Delta, alphaOf(p, a))
 		if !ok {
 			return 0
 		}

@@ -202,17 +202,3 @@ func (s *Service) Logs(ctx context.Context, r models.Release, w io.Writer) error
 	}
 	return nil
 }
-
-// NeededBy tells why a version cannot be deleted: which release of it is up or
-// could come back. "" where none is.
-func (s *Service) NeededBy(ctx context.Context, versionID int64) (reason string, err error) {
-	err = s.DB.View(ctx, func(tx storage.Tx) error {
-		releases, err := tx.Releases().Needing(versionID)
-		if err == nil && len(releases) > 0 {
-			r := releases[0]
-			reason = fmt.Sprintf("release %d of it in %s is %s", r.Number, r.Environment, r.State)
-		}
-		return err
-	})
-	return reason, err
-}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/slipway-ml/slipway/models"
@@ -149,11 +148,14 @@ func (c *call) refusal(timeout time.Duration) error {
 	return models.Errorf(models.KindUnavailable, "release %d of model %q broke the connection; the request may have been worked on", c.at.release.number, c.to.model).Because(c.err)
 }
 
+// releaseHeader names the release in each answer.
+const releaseHeader = "X-Slipway-Release"
+
 // answered names the release in the answer and watches its body.
 func answered(resp *http.Response) error {
 	c := callOf(resp.Request.Context())
 	c.status = resp.StatusCode
-	resp.Header.Set("X-Slipway-Release", strconv.FormatInt(c.at.release.number, 10))
+	resp.Header.Set(releaseHeader, c.at.release.name)
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Body = &watchedAnswer{resp.Body, c}
 	}

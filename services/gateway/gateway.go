@@ -116,5 +116,9 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, rt *route, to 
 		out.Body = &c.body
 	}
 	g.proxy.ServeHTTP(w, out)
-	return c.refusal(timeout)
+	if err := c.refusal(timeout); err != nil {
+		w.Header().Set(releaseHeader, c.at.release.name)
+		return err
+	}
+	return nil
 }

@@ -445,14 +445,16 @@ func TestSwitchingUnderLoadLosesNothing(t *testing.T) {
 	first := httptest.NewServer(says("1"))
 	current, number := first, int64(1)
 	set := func(number int64, srv *httptest.Server) {
-		f.Set(route(models.RouteRelease{Number: number, Version: number, Stable: true, Weight: 100,
-			Instances: []models.RouteInstance{{ID: srv.URL, Address: strings.TrimPrefix(srv.URL, "http://")}}}))
+		f.Set(route(models.RouteRelease{
+			Number: number, Version: number, Stable: true, Weight: 100,
+			Instances: []models.RouteInstance{{ID: srv.URL, Address: strings.TrimPrefix(srv.URL, "http://")}},
+		}))
 	}
 	set(number, current)
 	for range 8 {
 		load.Go(func() {
 			for ctx.Err() == nil {
-				resp, err := http.Post(f.url+"/serve/m/prod/x", "text/plain", strings.NewReader("body")) //nolint:noctx // it must not be cut short
+				resp, err := http.Post(f.url+"/serve/m/prod/x", "text/plain", strings.NewReader("body"))
 				sent.Add(1)
 				if err != nil || resp.StatusCode != 200 {
 					lost.Add(1)

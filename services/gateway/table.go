@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"io"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,7 @@ type share struct {
 type release struct {
 	place    *place
 	number   int64
+	name     string // the number as text
 	series   series
 	inFlight atomic.Int64
 	answered atomic.Int64
@@ -82,7 +84,7 @@ func (g *Gateway) route(p *place, r models.Route, keep map[*release]bool) *route
 	for _, rr := range r.Releases {
 		rel := p.releases[rr.Number]
 		if rel == nil {
-			rel = &release{place: p, number: rr.Number, copies: map[string]*instance{}, series: g.metrics.of(p.key, rr)}
+			rel = &release{place: p, number: rr.Number, name: strconv.FormatInt(rr.Number, 10), copies: map[string]*instance{}, series: g.metrics.of(p.key, rr)}
 			p.releases[rr.Number] = rel
 		}
 		keep[rel] = true

@@ -55,21 +55,29 @@ func TestVerdictsOverManyLooks(t *testing.T) {
 		median  int     // requests of both releases, at most
 	}{
 		"the demo's canary, 8 % against none, is found worse within a minute at 40 a second": {
-			traffic{newRate: .083, weight: .25, delta: .05, alpha: .05, requests: 20_000}, models.AnalysisWorse, 0.95, 2400},
+			traffic{newRate: .083, weight: .25, delta: .05, alpha: .05, requests: 20_000}, models.AnalysisWorse, 0.95, 2400,
+		},
 		"a release that fails nearly half is found at once": {
-			traffic{newRate: .42, weight: .25, delta: .05, alpha: .05, requests: 5_000}, models.AnalysisWorse, 1, 150},
+			traffic{newRate: .42, weight: .25, delta: .05, alpha: .05, requests: 5_000}, models.AnalysisWorse, 1, 150,
+		},
 		"two faultless releases are no worse soon": {
-			traffic{weight: .25, delta: .05, alpha: .05, requests: 5_000}, models.AnalysisNoWorse, 1, 600},
+			traffic{weight: .25, delta: .05, alpha: .05, requests: 5_000}, models.AnalysisNoWorse, 1, 600,
+		},
 		"two equally faulty releases are no worse": {
-			traffic{newRate: .02, stableRate: .02, weight: .25, delta: .05, alpha: .05, requests: 20_000}, models.AnalysisNoWorse, 0.97, 1500},
+			traffic{newRate: .02, stableRate: .02, weight: .25, delta: .05, alpha: .05, requests: 20_000}, models.AnalysisNoWorse, 0.97, 1500,
+		},
 		"a better release is no worse": {
-			traffic{newRate: .01, stableRate: .2, weight: .25, delta: .05, alpha: .05, requests: 20_000}, models.AnalysisNoWorse, 1, 1000},
+			traffic{newRate: .01, stableRate: .2, weight: .25, delta: .05, alpha: .05, requests: 20_000}, models.AnalysisNoWorse, 1, 1000,
+		},
 		"a strict promise takes more requests": {
-			traffic{weight: .25, delta: .01, alpha: .05, requests: 20_000}, models.AnalysisNoWorse, 1, 2600},
+			traffic{weight: .25, delta: .01, alpha: .05, requests: 20_000}, models.AnalysisNoWorse, 1, 2600,
+		},
 		"a small canary of a faulty release is found": {
-			traffic{newRate: .1, weight: .05, delta: .01, alpha: .05, requests: 20_000}, models.AnalysisWorse, 0.97, 2500},
+			traffic{newRate: .1, weight: .05, delta: .01, alpha: .05, requests: 20_000}, models.AnalysisWorse, 0.97, 2500,
+		},
 		"hard minutes that hit both are not held against the one with more traffic in them": {
-			traffic{newRate: .01, stableRate: .01, weight: .2, delta: .05, alpha: .05, requests: 40_000, swing: true}, models.AnalysisNoWorse, 0.95, 12_000},
+			traffic{newRate: .01, stableRate: .01, weight: .2, delta: .05, alpha: .05, requests: 40_000, swing: true}, models.AnalysisNoWorse, 0.95, 12_000,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
