@@ -39,6 +39,7 @@ type Handlers struct {
 	Models    mlflow.Registry
 	Artifacts mlflow.Artifacts
 	Keys      v1.Once
+	Up        context.Context // ends when the server begins to stop
 	Gateway   Gateway
 }
 

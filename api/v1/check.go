@@ -33,6 +33,7 @@ type operation struct {
 	limit   int64    // of the body; 0: none
 	checked bool     // whether the document says what the body looks like
 	once    bool     // whether it takes an Idempotency-Key
+	follows bool     // whether it follows long work, and so may take long
 }
 
 func newChecker() (*checker, error) {
@@ -49,6 +50,7 @@ func newChecker() (*checker, error) {
 				switch {
 				case p.Value.In == openapi3.ParameterInQuery:
 					op.query = append(op.query, p.Value.Name)
+					op.follows = op.follows || p.Value.Name == "wait"
 				case p.Value.Name == keyHeader:
 					op.once = true
 				}
@@ -63,6 +65,9 @@ func newChecker() (*checker, error) {
 				if content["application/octet-stream"] != nil {
 					op.limit = 0
 				}
+			}
+			if ok := o.Responses.Status(http.StatusOK); ok != nil && ok.Value.Content["text/event-stream"] != nil {
+				op.follows = true
 			}
 			c.operations[method+" "+ginPath] = op
 		}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/slipway-ml/slipway/models"
 )
 
@@ -17,6 +19,17 @@ const (
 	aliveEvery = 15 * time.Second       // comments that keep a silent stream open
 	maxWait    = 10 * time.Minute
 )
+
+// until ends a request with up, as with its caller.
+func until(up context.Context, handle func(*gin.Context) error) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		ctx, cancel := context.WithCancel(c.Request.Context())
+		defer cancel()
+		defer context.AfterFunc(up, cancel)()
+		c.Request = c.Request.WithContext(ctx)
+		return handle(c)
+	}
+}
 
 // Read gives the present state of what is followed, and whether it has ended.
 type Read[T any] func(ctx context.Context) (state T, ended bool, err error)
@@ -38,12 +51,16 @@ func Wait[T any](ctx context.Context, wait string, read Read[T]) (T, error) {
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return state, ctx.Err()
+		case <-ctx.Done(): // the server stops, or the caller has gone
+			return state, nil
 		case <-deadline.C:
 			return state, nil
 		case <-tick.C:
-			if state, ended, err = read(ctx); ended || err != nil {
+			now, ended, err := read(ctx)
+			if err != nil && ctx.Err() != nil {
+				return state, nil
+			}
+			if state = now; ended || err != nil {
 				return state, err
 			}
 		}
@@ -87,13 +104,16 @@ func Events[T any](ctx context.Context, name string, read Read[T], more func(con
 			}
 			select {
 			case <-ctx.Done():
-				return nil // the follower has gone
+				return nil // the server stops, or the follower has gone
 			case <-ping.C:
 				if err := alive(); err != nil {
 					return err
 				}
 			case <-poll.C:
 				if state, ended, err = read(ctx); err != nil {
+					if ctx.Err() != nil {
+						return nil
+					}
 					return err
 				}
 			}

@@ -12,6 +12,7 @@
 package v1
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -46,8 +47,9 @@ type Route struct {
 }
 
 // Routes gives every operation of the document that is not routed by hand. keys
-// remembers those that carry an Idempotency-Key.
-func Routes(s server.StrictServerInterface, keys Once) ([]Route, error) {
+// remembers those that carry an Idempotency-Key; those that follow long work end
+// with up, so that a server which stops does not wait for them.
+func Routes(up context.Context, s server.StrictServerInterface, keys Once) ([]Route, error) {
 	check, err := newChecker()
 	if err != nil {
 		return nil, err
@@ -69,6 +71,9 @@ func Routes(s server.StrictServerInterface, keys Once) ([]Route, error) {
 		handle := r.Handle
 		if op.once {
 			handle = once(keys, handle)
+		}
+		if op.follows {
+			handle = until(up, handle)
 		}
 		found.routes[i].Handle = func(c *gin.Context) error {
 			if err := check.request(c, op); err != nil {

@@ -32,6 +32,8 @@ type App struct {
 	http     *http.Server
 	listener net.Listener
 	parts    *parts
+	up       context.Context // ends when the server begins to stop
+	down     context.CancelFunc
 }
 
 // New opens the database and the store, listens, and builds every part. It
@@ -42,6 +44,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error)
 		return nil, err
 	}
 	a := &App{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	a.up, a.down = context.WithCancel(context.WithoutCancel(ctx))
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := a.open(ctx); err != nil {
 		a.Close()
@@ -108,6 +111,7 @@ func (a *App) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	a.log.InfoContext(ctx, "slipway is stopping")
+	a.down()
 	err := a.jobs.Stop(ctx)
 	if a.http.Shutdown(ctx) != nil {
 		err = errors.Join(err, a.http.Close())
@@ -120,6 +124,7 @@ func (a *App) stop(ctx context.Context) error {
 
 // Close lets go of what New opened.
 func (a *App) Close() {
+	a.down()
 	if a.listener != nil {
 		_ = a.listener.Close()
 	}
