@@ -64,9 +64,21 @@ func TestHowARunEnds(t *testing.T) {
 			require.Equal(t, c.ending, got.Ending, got.Detail)
 			require.Equal(t, c.code, got.ExitCode)
 			require.Contains(t, got.Detail, c.detail)
-			require.Positive(t, got.PeakRSS)
 		})
 	}
+}
+
+func TestPeakMemoryIsTheRunsOwn(t *testing.T) {
+	t.Parallel()
+	spec, _ := shell(t, "exec sleep 0.3")
+	got, err := process.Runner{}.Run(t.Context(), spec)
+	require.NoError(t, err)
+	require.Less(t, got.PeakRSS, int64(8<<20), "a small program's")
+	require.Positive(t, got.PeakRSS)
+	spec, _ = shell(t, "head -c 150000000 /dev/zero | tail -c 150000000 >/dev/null")
+	got, err = process.Runner{}.Run(t.Context(), spec)
+	require.NoError(t, err)
+	require.Greater(t, got.PeakRSS, int64(64<<20))
 }
 
 func TestARunSeesItsOwnEnvironmentAlone(t *testing.T) {

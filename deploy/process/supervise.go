@@ -323,7 +323,7 @@ func (s *supervisor) killAll() int {
 func (s *supervisor) result(e ending, why deploy.RunResult, leftovers int) deploy.RunResult {
 	r := why
 	r.Duration = now().Sub(s.began)
-	r.PeakRSS = max(s.peak, e.usage.Maxrss<<10)
+	r.PeakRSS = max(s.peak, s.ownPeak(e.usage))
 	switch {
 	case r.Ending != "":
 	case e.status.Exited():
@@ -342,6 +342,17 @@ func (s *supervisor) result(e ending, why deploy.RunResult, leftovers int) deplo
 		r.Ending, r.Detail = deploy.EndedSignal, "crashed: "+e.status.Signal().String()
 	}
 	return r
+}
+
+// ownPeak is the most memory that the first process held, between two looks at
+// it too. The kernel begins counting with what this program held when it
+// started the run, so a figure no larger than that tells nothing.
+func (s *supervisor) ownPeak(of syscall.Rusage) int64 {
+	var self syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err != nil || of.Maxrss <= self.Maxrss {
+		return 0
+	}
+	return of.Maxrss << 10
 }
 
 // usedCPU tells whether a SIGKILL was the kernel's answer to one that ignored

@@ -69,8 +69,8 @@ func (s *Service) putBytes(ctx context.Context, data []byte) (string, error) {
 	return digest, err
 }
 
-// writeIndex lists every ready image in the layout's index, under the name
-// MODEL:VERSION. Nothing of ours reads it.
+// writeIndex lists every ready image in the layout's index, a version's
+// newest under the name MODEL:VERSION. Nothing of ours reads it.
 func (s *Service) writeIndex(ctx context.Context) error {
 	s.index.Lock()
 	defer s.index.Unlock()
@@ -82,16 +82,21 @@ func (s *Service) writeIndex(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	newest := map[int64]int64{} // version → image
+	for _, img := range ready {
+		newest[img.VersionID] = img.ID
+	}
 	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
 	for _, img := range ready {
 		digest, err := v1.NewHash(img.Digest)
 		if err != nil {
 			return fmt.Errorf("image %d: %w", img.ID, err)
 		}
-		index.Manifests = append(index.Manifests, v1.Descriptor{
-			MediaType: types.OCIManifestSchema1, Digest: digest, Size: img.ManifestSize,
-			Annotations: map[string]string{"org.opencontainers.image.ref.name": refName(img.Model, img.Version)},
-		})
+		d := v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digest, Size: img.ManifestSize}
+		if newest[img.VersionID] == img.ID {
+			d.Annotations = map[string]string{"org.opencontainers.image.ref.name": refName(img.Model, img.Version)}
+		}
+		index.Manifests = append(index.Manifests, d)
 	}
 	data, err := json.Marshal(index)
 	if err != nil {
