@@ -101,7 +101,8 @@ func (s *Service) step(ctx context.Context, v models.Validation, p plan, index i
 	if err := s.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Validations().EndStep(result) }); err != nil {
 		return result, err
 	}
-	return result, os.Remove(s.logPath(v.ID, index))
+	_ = os.Remove(s.logPath(v.ID, index)) // it is in the artifact store now
+	return result, nil
 }
 
 // conclude writes the report's essence under the log.

@@ -76,6 +76,8 @@ func (s *Subject) Serve(ctx context.Context) (*Served, error) {
 		Command: []string{
 			s.Settings.Serve, "--model", folder, "--name", s.Version.Model, "--version", strconv.FormatInt(s.Version.Number, 10),
 			"--host", "127.0.0.1", "--port", "0", "--address-file", address, "--ort", s.Settings.Runtime,
+			// A slow machine measures the same: only the step's own time counts.
+			"--timeout", s.Step.Timeout.String(), "--max-body", strconv.Itoa(maxAnswer),
 		},
 		Env: []string{"LANG=C.UTF-8"}, Output: io.MultiWriter(s.Log, words),
 	})
@@ -137,7 +139,8 @@ func (s *Served) Get(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// maxAnswer bounds an answer of slipway-serve that is kept in memory.
+// maxAnswer bounds a request to slipway-serve, and an answer that is kept in
+// memory.
 const maxAnswer = 1 << 30
 
 // Do sends a request. An error means that there was no answer: slipway-serve

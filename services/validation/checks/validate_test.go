@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
 	"github.com/slipway-ml/slipway/services/validation/checks"
+	"github.com/slipway-ml/slipway/storage"
 )
 
 func TestTheGrammarKnowsEveryCheck(t *testing.T) {
@@ -147,6 +148,52 @@ func TestWithoutSlipwayServeNothingIsJudged(t *testing.T) {
 	v := w.validate(w.register(onnxFiles(t, "v1")))
 	require.Equal(t, models.ValidationErrored, v.State)
 	require.Contains(t, v.Reason, "slipway-serve is missing here")
+}
+
+func TestASlipwayServeThatDiesIsNoJudgement(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ script, want string }{
+		"before it serves": {"echo no room >&2; exit 9", "ended before it served (exit code 9): see the log"},
+		"while it is asked": {
+			`while [ "$1" != --address-file ]; do shift; done; echo 127.0.0.1:1 > "$2"; exit 9`, "died while it was asked: exit code 9",
+		},
+		"by a signal":               {"kill -SEGV $$", "ended before it served (signal"},
+		"with a reason of its own":  {`echo '{"error_code": "SERVE_FAILED", "message": "no ONNX Runtime"}' >&2; exit 1`, "no ONNX Runtime"},
+		"without an answer to give": {"exec sleep 60", "still running after 2s, its timeout"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.push(nil)
+			script := filepath.Join(t.TempDir(), "slipway-serve")
+			require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700))
+			w.Settings.Serve, w.Settings.Runtime = script, script
+			w.apply(detectionStep + "      timeout: 2s\n")
+			v := w.validate(w.register(onnxFiles(t, "v1")))
+			require.Equal(t, models.ValidationErrored, v.State)
+			require.Contains(t, v.Reason, tt.want)
+		})
+	}
+}
+
+func TestAVersionWhoseFilesAreStillHashedWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply("    - check: integrity\n")
+	version := w.register(onnxFiles(t, "v1"))
+	files := func(state models.FilesState) {
+		require.NoError(t, w.db.InTx(t.Context(), func(tx storage.Tx) error {
+			return tx.Versions().SetFiles(version.ID, state, "")
+		}))
+	}
+	files(models.FilesHashing)
+	created, err := w.Create(t.Context(), "m", version.Number)
+	require.NoError(t, err)
+	err = validation.Validate{Service: w.Service}.Work(t.Context(), arguments(t, "validation_id", created.ID))
+	require.ErrorContains(t, err, "run again in")
+	files(models.FilesFrozen)
+	require.Equal(t, models.ValidationPassed, w.work(t.Context(), created.ID).State)
 }
 
 func TestTheChampionIsComparedOnTheSameData(t *testing.T) {
