@@ -63,9 +63,7 @@ func (a Artifacts) Get(c *gin.Context) error {
 
 // Put answers PUT mlflow-artifacts/artifacts/PATH.
 func (a Artifacts) Put(c *gin.Context) error {
-	body := a.body(c)
-	defer body.finish()
-	if _, err := a.Service.Put(c.Request.Context(), pathParam(c), body, c.Request.ContentLength); err != nil {
+	if _, err := a.Service.Put(c.Request.Context(), pathParam(c), a.body(c), c.Request.ContentLength); err != nil {
 		return err
 	}
 	c.Status(http.StatusOK)
@@ -199,9 +197,7 @@ func (a Artifacts) Upload(c *gin.Context) error {
 		return err
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxUpload)
-	body := a.body(c)
-	defer body.finish()
-	if _, err := a.Service.PutIn(c.Request.Context(), root, path.Clean(c.Query("path")), body, c.Request.ContentLength); err != nil {
+	if _, err := a.Service.PutIn(c.Request.Context(), root, path.Clean(c.Query("path")), a.body(c), c.Request.ContentLength); err != nil {
 		return err
 	}
 	return answer(c, empty{})

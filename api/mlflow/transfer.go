@@ -32,24 +32,23 @@ func (a Artifacts) body(c *gin.Context) *upload {
 	}
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. At the end of the body the connection goes on
+// without a deadline; where it does not come, the deadline stays, so that
+// nobody waits for the rest.
 func (u *upload) Read(p []byte) (int, error) {
 	u.alive(u.now().Add(u.idle))
 	n, err := u.body.Read(p)
 	u.n += int64(n)
 	var big *http.MaxBytesError
-	if err == nil || errors.As(err, &big) {
+	switch {
+	case err == nil || errors.As(err, &big):
+		return n, err
+	case errors.Is(err, io.EOF):
+		u.alive(time.Time{})
 		return n, err
 	}
-	u.finish()
-	if !errors.Is(err, io.EOF) {
-		err = models.Errorf(models.KindInvalid, "the upload broke off after %d bytes: send it again", u.n).Because(err)
-	}
-	return n, err
+	return n, models.Errorf(models.KindInvalid, "the upload broke off after %d bytes: send it again", u.n).Because(err)
 }
-
-// finish lets the connection go on without a deadline.
-func (u *upload) finish() { u.alive(time.Time{}) }
 
 // send streams a file, or the ranges of it that the request asks for.
 func (a Artifacts) send(c *gin.Context, f artifact.File) error {
