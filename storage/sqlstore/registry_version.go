@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"strings"
+
 	"gorm.io/gorm"
 
 	"github.com/slipway-ml/slipway/models"
@@ -97,9 +99,18 @@ func (s versionStore) LatestOf(modelIDs []int64, stages ...models.Stage) (map[in
 		stages = models.Stages()
 	}
 	of := make(map[int64][]models.Version, len(modelIDs))
+	asked := "SELECT CAST(? AS TEXT) AS stage" + strings.Repeat(" UNION ALL SELECT CAST(? AS TEXT)", len(stages)-1)
+	args := make([]any, len(stages)+1)
+	for i, stage := range stages {
+		args[i] = string(stage)
+	}
 	return of, inChunks(modelIDs, func(part []int64) error {
-		list, err := s.list(s.liveVersions().Where(`v.model_id IN ? AND v.stage IN ? AND v.number = (SELECT max(o.number) FROM model_version AS o
-			WHERE o.model_id = v.model_id AND o.stage = v.stage AND o.deleted = 0)`, part, stages).Order("v.number"))
+		args[len(stages)] = part
+		// One look into the index for each model and stage, however many versions.
+		list, err := s.list(s.db.Raw(`SELECT v.*, m.name AS model FROM registered_model AS m CROSS JOIN (`+asked+`) AS s
+			JOIN model_version AS v ON v.id = (SELECT o.id FROM model_version AS o
+				WHERE o.model_id = m.id AND o.stage = s.stage AND o.deleted = 0 ORDER BY o.number DESC LIMIT 1)
+			WHERE m.id IN ? ORDER BY v.number`, args...))
 		for _, v := range list {
 			of[v.ModelID] = append(of[v.ModelID], v)
 		}
