@@ -36,6 +36,7 @@ CREATE TABLE model_version (
 );
 CREATE INDEX model_version_stage ON model_version (model_id, stage, number) WHERE deleted = 0;
 CREATE INDEX model_version_updated ON model_version (updated_us) WHERE deleted = 0;
+CREATE INDEX model_version_model_updated ON model_version (model_id, updated_us, number) WHERE deleted = 0;
 CREATE INDEX model_version_run ON model_version (run_id) WHERE run_id <> '';
 
 CREATE TABLE registered_model_alias (
