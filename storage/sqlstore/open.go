@@ -35,8 +35,9 @@ type DB struct {
 	dialect  string // "sqlite" or "postgres"
 	write    *gorm.DB
 	read     *gorm.DB
-	queue    *sql.DB // River's own connections
-	writer   *writer // nil on Postgres
+	prepared map[*gorm.DB]*statements // of each pool; empty on Postgres
+	queue    *sql.DB                  // River's own connections
+	writer   *writer                  // nil on Postgres
 	inserter *river.Client[*sql.Tx]
 	driver   riverdriver.Driver[*sql.Tx]
 	lock     *os.File // held while a SQLite file is open
@@ -101,12 +102,14 @@ func (db *DB) openSQLite(path string, opts Options) error {
 	db.lock, db.dialect = lock, "sqlite"
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)"
-	if db.write, _, err = openPool(sqlite.Open(dsn+"&_txlock=immediate"), 1); err != nil {
+	var write, read *sql.DB
+	if db.write, write, err = openPool(sqlite.Open(dsn+"&_txlock=immediate"), 1); err != nil {
 		return err
 	}
-	if db.read, _, err = openPool(sqlite.Open(dsn+"&_pragma=query_only(ON)"), opts.Readers); err != nil {
+	if db.read, read, err = openPool(sqlite.Open(dsn+"&_pragma=query_only(ON)"), opts.Readers); err != nil {
 		return err
 	}
+	db.prepared = map[*gorm.DB]*statements{db.write: newStatements(write), db.read: newStatements(read)}
 	_, db.queue, err = openPool(sqlite.Open(dsn+"&_txlock=immediate"), 4)
 	if err != nil {
 		return err
@@ -128,7 +131,7 @@ func (db *DB) openPostgres(uri string, opts Options) error {
 
 func openPool(dialector gorm.Dialector, connections int) (*gorm.DB, *sql.DB, error) {
 	g, err := gorm.Open(dialector, &gorm.Config{
-		TranslateError: true, PrepareStmt: true, SkipDefaultTransaction: true,
+		TranslateError: true, SkipDefaultTransaction: true,
 		Logger: logger.Discard,
 	})
 	if err != nil {

@@ -122,3 +122,15 @@ func BenchmarkLogBatch(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkGetRun(b *testing.B) {
+	db, _ := seedRuns(b, 1000)
+	begin := processorTime(b)
+	defer func() { b.ReportMetric(float64(processorTime(b)-begin)/1e6/float64(b.N), "cpu-ms/op") }()
+	for b.Loop() {
+		require.NoError(b, db.View(b.Context(), func(tx storage.Tx) error {
+			_, err := tx.Runs().Load(fmt.Sprintf("%032x", 500))
+			return err
+		}))
+	}
+}

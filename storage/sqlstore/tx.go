@@ -32,7 +32,7 @@ func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	if db.writer != nil {
 		return db.writer.do(ctx, fn)
 	}
-	return db.write.WithContext(ctx).Transaction(func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
+	return db.transact(ctx, db.write, nil, func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
 }
 
 // View implements storage.DB.
@@ -41,7 +41,15 @@ func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) error {
 	if db.dialect == "postgres" {
 		opts.Isolation = sql.LevelRepeatableRead
 	}
-	return db.read.WithContext(ctx).Transaction(func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) }, opts)
+	return db.transact(ctx, db.read, opts, func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
+}
+
+// transact runs fn in one transaction of a pool.
+func (db *DB) transact(ctx context.Context, pool *gorm.DB, opts *sql.TxOptions, fn func(g *gorm.DB) error) error {
+	if kept := db.prepared[pool]; kept != nil {
+		return kept.transact(ctx, pool, opts, fn)
+	}
+	return pool.WithContext(ctx).Transaction(fn, opts)
 }
 
 // Now implements storage.DB.
@@ -85,16 +93,14 @@ func (t *tx) Enqueue(kind string, args any) error {
 	return nil
 }
 
-// sqlTx finds the *sql.Tx under a gorm transaction, with or without its cache
-// of prepared statements.
+// sqlTx finds the *sql.Tx under a gorm transaction, with or without kept
+// statements.
 func sqlTx(g *gorm.DB) (*sql.Tx, error) {
 	switch pool := g.Statement.ConnPool.(type) {
 	case *sql.Tx:
 		return pool, nil
-	case *gorm.PreparedStmtTX:
-		if conn, ok := pool.Tx.(*sql.Tx); ok {
-			return conn, nil
-		}
+	case *preparedTx:
+		return pool.Tx, nil
 	}
 	return nil, fmt.Errorf("no transaction under %T", g.Statement.ConnPool)
 }

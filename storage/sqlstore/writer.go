@@ -106,7 +106,7 @@ func (w *writer) gather(first *op) []*op {
 }
 
 func (w *writer) commit(batch []*op) {
-	err := w.db.write.Transaction(func(g *gorm.DB) error {
+	err := w.db.transact(context.Background(), w.db.write, nil, func(g *gorm.DB) error {
 		for _, o := range batch {
 			if err := w.one(g, o); err != nil {
 				return err

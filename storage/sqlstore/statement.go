@@ -1,0 +1,123 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// maxStatements bounds the statements kept; searches make new ones for ever.
+const maxStatements = 500
+
+// statements keeps prepared statements of a pool across transactions: parsing
+// a statement costs SQLite more than most of ours cost to run. (gorm's own
+// cache prepares on the transaction, so the next one begins anew. Postgres
+// needs none of this: its driver caches by connection.)
+type statements struct {
+	pool *sql.DB
+	mu   sync.Mutex
+	kept map[string]*sql.Stmt
+}
+
+func newStatements(pool *sql.DB) *statements {
+	return &statements{pool: pool, kept: map[string]*sql.Stmt{}}
+}
+
+func (s *statements) get(query string) *sql.Stmt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept[query]
+}
+
+// keep prepares queries for the transactions to come. What fails here would
+// have failed before; it is tried anew.
+func (s *statements) keep(ctx context.Context, queries []string) {
+	for _, query := range queries {
+		if s.get(query) != nil {
+			continue
+		}
+		stmt, err := s.pool.PrepareContext(ctx, query)
+		if err != nil {
+			return
+		}
+		s.put(query, stmt)
+	}
+}
+
+func (s *statements) put(query string, stmt *sql.Stmt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, raced := s.kept[query]; raced {
+		_ = stmt.Close()
+		return
+	}
+	if len(s.kept) == maxStatements {
+		for _, old := range s.kept {
+			_ = old.Close() // one in use closes when its transaction ends
+		}
+		s.kept = map[string]*sql.Stmt{}
+	}
+	s.kept[query] = stmt
+}
+
+// transact runs fn in a transaction of the pool that uses what is kept.
+func (s *statements) transact(ctx context.Context, g *gorm.DB, opts *sql.TxOptions, fn func(g *gorm.DB) error) error {
+	raw, err := s.pool.BeginTx(ctx, opts)
+	if err != nil {
+		return err
+	}
+	tx := &preparedTx{Tx: raw, statements: s}
+	defer func() { _ = raw.Rollback() }() // after a commit it does nothing
+	bound := g.Session(&gorm.Session{NewDB: true, Context: ctx})
+	bound.Statement.ConnPool = tx
+	if err := fn(bound); err != nil {
+		return err
+	}
+	if err := raw.Commit(); err != nil {
+		return err
+	}
+	// Only now is the connection free to prepare on: a write pool has one.
+	s.keep(context.WithoutCancel(ctx), tx.missed)
+	return nil
+}
+
+// preparedTx is a transaction that runs kept statements and remembers others.
+type preparedTx struct {
+	*sql.Tx
+	statements *statements
+	missed     []string
+}
+
+func (t *preparedTx) statement(ctx context.Context, query string) *sql.Stmt {
+	if stmt := t.statements.get(query); stmt != nil {
+		return t.StmtContext(ctx, stmt)
+	}
+	t.missed = append(t.missed, query)
+	return nil
+}
+
+// ExecContext implements gorm.ConnPool.
+func (t *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction
+		return stmt.ExecContext(ctx, args...)
+	}
+	return t.Tx.ExecContext(ctx, query, args...)
+}
+
+// QueryContext implements gorm.ConnPool.
+func (t *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction
+		return stmt.QueryContext(ctx, args...)
+	}
+	return t.Tx.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext implements gorm.ConnPool.
+func (t *preparedTx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction
+		return stmt.QueryRowContext(ctx, args...)
+	}
+	return t.Tx.QueryRowContext(ctx, query, args...)
+}
