@@ -2,7 +2,6 @@ package delivery_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -44,12 +43,13 @@ type harbour struct {
 	who     context.Context
 	stop    func()
 
-	mu     sync.Mutex
-	images map[string]deploytest.Behaviour
-	wont   map[int64]error // versions that do not build
-	builds map[int64]int
-	hold   chan struct{} // builds wait for it, where not nil
-	bound  []string      // targets whose instances end with the server
+	mu       sync.Mutex
+	images   map[string]deploytest.Behaviour
+	wont     map[int64]error // versions that do not build
+	builds   map[int64]int
+	examples map[int64]string // input examples of versions
+	hold     chan struct{}    // builds wait for it, where not nil
+	bound    []string         // targets whose instances end with the server
 }
 
 // open starts it with a pipeline of these environments.
@@ -57,7 +57,7 @@ func open(t *testing.T, envs map[string]models.EnvironmentSpec) *harbour {
 	t.Helper()
 	h := &harbour{
 		t: t, dir: t.TempDir(), target: &deploytest.Fake{}, images: map[string]deploytest.Behaviour{},
-		wont: map[int64]error{}, builds: map[int64]int{},
+		wont: map[int64]error{}, builds: map[int64]int{}, examples: map[int64]string{},
 		who: models.WithPrincipal(t.Context(), models.Principal{Name: "ada", Role: "owner", From: "127.0.0.1"}),
 	}
 	h.target.Image = func(digest string) deploytest.Behaviour {
@@ -91,7 +91,7 @@ func (h *harbour) start() {
 	m, err := delivery.NewMetrics(reg)
 	require.NoError(h.t, err)
 	s := delivery.New(delivery.Config{
-		DB: db, Builder: h, Traffic: g, Files: noFiles{}, Targets: map[string]deploy.Target{"process": h.target}, Bound: h.bound,
+		DB: db, Builder: h, Traffic: g, Files: h, Targets: map[string]deploy.Target{"process": h.target}, Bound: h.bound,
 		Log: log, Metrics: m, Now: time.Now, Tick: 15 * time.Millisecond, ReadyTime: 3 * time.Second, Grace: time.Second,
 	})
 	require.NoError(h.t, s.Start(ctx))
@@ -203,14 +203,22 @@ func (h *harbour) Build(ctx context.Context, versionID int64) (models.Image, err
 	return models.Image{VersionID: versionID, Digest: digest(versionID)}, err
 }
 
-type noFiles struct{}
-
-func (noFiles) Manifest(context.Context, int64) (models.Manifest, error) {
-	return models.Manifest{}, nil
+// Manifest implements delivery.Files: a version has its input example, if any.
+func (h *harbour) Manifest(_ context.Context, versionID int64) (models.Manifest, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.examples[versionID] == "" {
+		return models.Manifest{}, nil
+	}
+	return models.Manifest{Entries: []models.ManifestEntry{{Path: "model/serving_input_example.json", Key: h.examples[versionID]}}}, nil
 }
 
-func (noFiles) Open(context.Context, models.ManifestEntry) (io.ReadCloser, error) {
-	return nil, errors.New("there are no files")
+// Open implements delivery.Files.
+func (h *harbour) Open(_ context.Context, e models.ManifestEntry) (io.ReadCloser, error) {
+	if e.Key == "lost" {
+		return nil, models.Errorf(models.KindUnavailable, "the artifact store is away")
+	}
+	return io.NopCloser(strings.NewReader(e.Key)), nil
 }
 
 // validation writes a validation that ended so.

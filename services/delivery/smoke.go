@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,7 +85,11 @@ func noise(ctx context.Context, i deploy.Instance, model string) error {
 		return models.Errorf(models.KindInvalid, "instance %s answers %s with no JSON", i.ID, at)
 	}
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // noise, and the same each time
+	guessed := ""
 	for n := range meta.Inputs {
+		if slices.ContainsFunc(meta.Inputs[n].Shape[min(1, len(meta.Inputs[n].Shape)):], func(d int64) bool { return d < 1 }) {
+			guessed = fmt.Sprintf(" (input %q leaves dimensions open and %d was taken for them: log the model with an input example if that does not suit it)", meta.Inputs[n].Name, openSize)
+		}
 		if !meta.Inputs[n].fill(random) {
 			return models.Errorf(models.KindInvalid, "input %q is of type %s, which noise cannot stand for: log the model with an input example",
 				meta.Inputs[n].Name, meta.Inputs[n].Datatype)
@@ -94,7 +99,10 @@ func noise(ctx context.Context, i deploy.Instance, model string) error {
 	if err != nil {
 		return err
 	}
-	return post(ctx, i, at+"/infer", body)
+	if err := post(ctx, i, at+"/infer", body); err != nil {
+		return models.Errorf(models.KindInvalid, "%s%s", message(err), guessed)
+	}
+	return nil
 }
 
 // tensor is one input in the Open Inference Protocol.

@@ -202,7 +202,8 @@ func manifests(t *testing.T, db storage.DB) {
 		entries, err := tx.Manifests().Get(v.ID)
 		require.NoError(t, err)
 		require.Equal(t, []models.ManifestEntry{
-			{Path: "a", Size: 3, SHA256: "sa", Key: "kept/a"}, {Path: "b", Size: 1, SHA256: "sb", Key: "kept/b"},
+			{Path: "a", Size: 3, SHA256: "sa", Key: "kept/a"},
+			{Path: "b", Size: 1, SHA256: "sb", Key: "kept/b"},
 			{Path: "c/d", Size: 1, SHA256: "sb", Key: "kept/b"},
 		}, entries)
 	})

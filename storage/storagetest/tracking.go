@@ -54,8 +54,10 @@ func Tracking(t *testing.T, open Open) {
 		db := open(t)
 		run := newRun(t, db)
 		points := []models.Metric{
-			{Key: "m", Value: math.NaN(), TimestampMS: 3, Step: 1}, {Key: "m", Value: math.Inf(1), TimestampMS: 1, Step: 2},
-			{Key: "m", Value: 0.1, TimestampMS: 2, Step: -3}, {Key: "n", Value: math.NaN(), TimestampMS: 1},
+			{Key: "m", Value: math.NaN(), TimestampMS: 3, Step: 1},
+			{Key: "m", Value: math.Inf(1), TimestampMS: 1, Step: 2},
+			{Key: "m", Value: 0.1, TimestampMS: 2, Step: -3},
+			{Key: "n", Value: math.NaN(), TimestampMS: 1},
 		}
 		for i := range 300 { // more than one statement holds
 			points = append(points, models.Metric{Key: "many", Value: float64(i) / 3, TimestampMS: int64(i), Step: int64(i)})
