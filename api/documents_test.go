@@ -23,7 +23,7 @@ var byHand = regexp.MustCompile(`^/(api|ajax-api)/\d\.\d|^/(get-artifact|model-v
 
 func routesOf(t *testing.T) gin.RoutesInfo {
 	t.Helper()
-	engine, err := New(Handlers{Registry: prometheus.NewRegistry(), V1: &v1.Server{}, Up: t.Context()}, Options{Log: slog.New(slog.DiscardHandler)})
+	engine, err := New(Handlers{Registry: prometheus.NewRegistry(), V1: &v1.Server{}}, Options{Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return engine.Routes()
 }

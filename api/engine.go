@@ -38,8 +38,7 @@ type Handlers struct {
 	Tracking  mlflow.Tracking
 	Models    mlflow.Registry
 	Artifacts mlflow.Artifacts
-	Keys      v1.Once
-	Up        context.Context // ends when the server begins to stop
+	Common    v1.Common
 	Gateway   Gateway
 }
 

@@ -49,7 +49,7 @@ var rights = map[Right]map[string][]string{
 
 // ownRoutes gives each operation of Slipway's own API its right.
 func ownRoutes(h Handlers) ([]Route, error) {
-	operations, err := v1.Routes(h.Up, h.V1, h.Keys)
+	operations, err := v1.Routes(h.V1, h.Common)
 	if err != nil {
 		return nil, err
 	}

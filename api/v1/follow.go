@@ -20,12 +20,12 @@ const (
 	maxWait    = 10 * time.Minute
 )
 
-// until ends a request with up, as with its caller.
-func until(up context.Context, handle func(*gin.Context) error) func(*gin.Context) error {
+// whileUp ends a request with the server, as with its caller.
+func (common Common) whileUp(handle func(*gin.Context) error) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		ctx, cancel := context.WithCancel(c.Request.Context())
 		defer cancel()
-		defer context.AfterFunc(up, cancel)()
+		defer context.AfterFunc(common.Up, cancel)()
 		c.Request = c.Request.WithContext(ctx)
 		return handle(c)
 	}

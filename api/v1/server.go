@@ -46,10 +46,14 @@ type Route struct {
 	Handle func(*gin.Context) error
 }
 
-// Routes gives every operation of the document that is not routed by hand. keys
-// remembers those that carry an Idempotency-Key; those that follow long work end
-// with up, so that a server which stops does not wait for them.
-func Routes(up context.Context, s server.StrictServerInterface, keys Once) ([]Route, error) {
+// Common is what operations share.
+type Common struct {
+	Keys Once            // remembers requests that carry an Idempotency-Key
+	Up   context.Context // ends when the server begins to stop, which waits for no follower of long work
+}
+
+// Routes gives every operation of the document that is not routed by hand.
+func Routes(s server.StrictServerInterface, common Common) ([]Route, error) {
 	check, err := newChecker()
 	if err != nil {
 		return nil, err
@@ -70,10 +74,10 @@ func Routes(up context.Context, s server.StrictServerInterface, keys Once) ([]Ro
 		}
 		handle := r.Handle
 		if op.once {
-			handle = once(keys, handle)
+			handle = once(common.Keys, handle)
 		}
 		if op.follows {
-			handle = until(up, handle)
+			handle = common.whileUp(handle)
 		}
 		found.routes[i].Handle = func(c *gin.Context) error {
 			if err := check.request(c, op); err != nil {

@@ -20,7 +20,7 @@ import (
 // engineOf routes operations as package api does.
 func engineOf(t *testing.T, s server.StrictServerInterface, keys Once) http.Handler {
 	t.Helper()
-	routes, err := Routes(t.Context(), s, keys)
+	routes, err := Routes(s, Common{Keys: keys, Up: t.Context()})
 	require.NoError(t, err)
 	engine := gin.New()
 	engine.ContextWithFallback = true

@@ -65,7 +65,7 @@ func (a *App) wire() (*parts, error) {
 		},
 		Audit: v1.Audit{Records: audit.Service{DB: a.db}},
 	}
-	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Keys: idempotency.Service{DB: a.db}, Up: a.up}
+	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Common: v1.Common{Keys: idempotency.Service{DB: a.db}, Up: a.up}}
 	a.wireTracking(p)
 	a.wireRegistry(p)
 	a.wireImages(p)
