@@ -79,6 +79,9 @@ func readBody(c *gin.Context) ([]byte, error) {
 	if kind != "application/json" && c.Request.Method != http.MethodGet {
 		return nil, models.Errorf(models.KindInvalid, "Bad Request. Content-Type must be one of ['application/json'].")
 	}
+	if c.Request.ContentLength > maxBody {
+		return nil, &http.MaxBytesError{Limit: maxBody}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 	if err != nil {
 		return nil, fmt.Errorf("read the body: %w", err)

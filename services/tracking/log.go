@@ -101,7 +101,7 @@ func (s *Service) checkParams(params []models.Param) ([]models.Param, error) {
 		if err := models.CheckKey(at+"key", p.Key, maxKey); err != nil {
 			return nil, err
 		}
-		value, err := s.cut("Param value of '"+p.Key+"'", p.Value, maxParamValue)
+		value, err := s.cut(at+"value of "+p.Key, p.Value, maxParamValue)
 		if err != nil {
 			return nil, err
 		}

@@ -61,7 +61,7 @@ func (s *Service) checkModelParams(params []models.Param) ([]models.Param, error
 		if err := models.CheckLength(fmt.Sprintf("params[%d].key", i), p.Key, maxModelKey); err != nil {
 			return nil, err
 		}
-		value, err := s.cut("Param value of '"+p.Key+"'", p.Value, maxParamValue)
+		value, err := s.cut("value of "+p.Key, p.Value, maxParamValue)
 		if err != nil {
 			return nil, err
 		}

@@ -2,11 +2,15 @@ package api_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/tests/world"
 )
 
 func TestRuns(t *testing.T) {
@@ -199,4 +203,24 @@ func TestRuns(t *testing.T) {
 		_, _, tags := m.data(run)
 		require.Equal(t, 2, strings.Count(tags["mlflow.log-model.history"].(string), "artifact_path"))
 	})
+}
+
+func TestLongValuesAreRefusedWhereTheOperatorSaysSo(t *testing.T) {
+	t.Parallel()
+	m := mlflow{world.Start(t, func(c *config.Config) { c.RefuseLongValues = true }), t}
+	run := m.run("0")
+	long := strings.Repeat("x", 6001)
+	m.refused(invalid, "'value of k' exceeds the maximum length of 6000 characters", "runs/log-parameter", object{"run_id": run, "key": "k", "value": long})
+	m.refused(invalid, "exceeds the maximum length of 6000", "runs/log-batch", object{"run_id": run, "params": []object{{"key": "k", "value": long}}})
+	_, params, _ := m.data(run)
+	require.Empty(t, params)
+}
+
+func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
+	t.Parallel()
+	m := startMLflow(t)
+	body := io.MultiReader(strings.NewReader(`{"run_id": "`), io.LimitReader(endless{}, 65<<20), strings.NewReader(`"}`))
+	r := m.Do(http.MethodPost, a2+"runs/delete", body, "Content-Type", "application/json", "Expect", "100-continue")
+	require.Equal(t, http.StatusRequestEntityTooLarge, r.Status, "%s", r.Body)
+	require.Contains(t, r.JSON(t)["message"], "larger than 67108864 bytes")
 }

@@ -21,6 +21,7 @@ type Config struct {
 	BackendStoreURI      string   `name:"backend-store-uri" env:"SLIPWAY_BACKEND_STORE_URI,MLFLOW_BACKEND_STORE_URI" help:"Database: sqlite:///path.db (default: slipway.db in the data folder) or postgresql://user@host/database."`
 	ArtifactsDestination string   `env:"SLIPWAY_ARTIFACTS_DESTINATION,MLFLOW_ARTIFACTS_DESTINATION" help:"Artifact store: a folder (default: artifacts in the data folder)."`
 	DefaultArtifactRoot  string   `default:"mlflow-artifacts:/" env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments."`
+	RefuseLongValues     bool     `env:"SLIPWAY_REFUSE_LONG_VALUES" help:"Refuse params over 6000 and tags over 8000 characters instead of cutting them."`
 	RuntimeDir           string   `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
 	DockerHost           string   `env:"SLIPWAY_DOCKER_HOST,DOCKER_HOST" help:"Address of the Docker Engine (default: unix:///var/run/docker.sock)."`
 	Python               string   `default:"python3" env:"SLIPWAY_PYTHON" help:"Python whose folder comes first on the PATH of run: steps."`
