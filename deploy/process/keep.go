@@ -39,7 +39,7 @@ type keeper struct {
 // alive tells whether the keeper still lives.
 func (k keeper) alive() bool {
 	p, ok := readProc(k.PID)
-	return ok && !p.zombie && p.started == k.Started
+	return k.PID != 0 && ok && !p.zombie && p.started == k.Started
 }
 
 // keep runs an instance to its end.

@@ -136,7 +136,10 @@ func (t *Target) spawn(dir string, what task, spec deploy.InstanceSpec) error {
 	if err != nil {
 		return err
 	}
-	return t.startKeeper(lock, what, spec)
+	if err := t.startKeeper(lock, what, spec); err != nil {
+		return errors.Join(err, os.Remove(filepath.Join(dir, recordFile))) // it never was
+	}
+	return nil
 }
 
 func (t *Target) startKeeper(lock *os.File, what task, spec deploy.InstanceSpec) error {
@@ -178,30 +181,49 @@ func (t *Target) Stop(ctx context.Context, id string, grace time.Duration) error
 	if err != nil {
 		return err
 	}
-	if err := t.end(ctx, dir, syscall.SIGTERM, grace); err != nil {
-		return err
-	}
-	if err := t.end(ctx, dir, syscall.SIGINT, 15*time.Second); err != nil {
-		return err
-	}
-	if err := t.end(ctx, dir, syscall.SIGKILL, 5*time.Second); err != nil {
-		return err
-	}
-	t.mu.Lock()
-	err = os.RemoveAll(dir)
-	t.mu.Unlock()
-	if err != nil {
-		return err
+	for removed := false; !removed; {
+		if err := t.end(ctx, dir, syscall.SIGTERM, grace); err != nil {
+			return err
+		}
+		if err := t.end(ctx, dir, syscall.SIGINT, 15*time.Second); err != nil {
+			return err
+		}
+		if err := t.end(ctx, dir, syscall.SIGKILL, 5*time.Second); err != nil {
+			return err
+		}
+		if removed, err = t.remove(dir); err != nil {
+			return err
+		}
 	}
 	return t.removeUnusedImages()
 }
 
+// remove removes an instance's folder, unless somebody has just started it.
+func (t *Target) remove(dir string) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if k, err := readKeeper(dir); err != nil || k.alive() {
+		return false, err
+	}
+	return true, os.RemoveAll(dir)
+}
+
+// readKeeper tells who keeps an instance; nobody where there is none.
+func readKeeper(dir string) (keeper, error) {
+	var k keeper
+	err := readJSON(filepath.Join(dir, keeperFile), &k)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return k, err
+}
+
 // end sends the keeper a signal and waits for its end.
 func (t *Target) end(ctx context.Context, dir string, sig syscall.Signal, wait time.Duration) error {
-	var k keeper
-	if err := readJSON(filepath.Join(dir, keeperFile), &k); errors.Is(err, fs.ErrNotExist) || err == nil && !k.alive() {
-		return nil
-	} else if err != nil {
+	t.mu.Lock() // one who is starting it is waited for
+	k, err := readKeeper(dir)
+	t.mu.Unlock()
+	if err != nil || !k.alive() {
 		return err
 	}
 	_ = syscall.Kill(k.PID, sig)

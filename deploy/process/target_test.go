@@ -182,3 +182,23 @@ func TestWhatIsNoInstance(t *testing.T) {
 		})
 	}
 }
+
+// Whoever wins, what is left is an instance that is known, or none.
+func TestStartingAndStoppingAtOnceLosesNone(t *testing.T) {
+	t.Parallel()
+	target, images := open(t, t.TempDir()), deploytest.SmallImages(t)
+	spec := deploy.InstanceSpec{ID: "one", Server: "test", ImageDigest: images.Good, Images: images}
+	for range 5 {
+		started := make(chan error)
+		go func() {
+			_, err := target.Start(t.Context(), spec)
+			started <- err
+		}()
+		require.NoError(t, target.Stop(t.Context(), "one", 0))
+		require.NoError(t, <-started)
+		i, err := target.Inspect(t.Context(), "one")
+		require.NoError(t, err)
+		require.Contains(t, []deploy.State{deploy.StateStarting, deploy.StateReady, deploy.StateGone}, i.State, i.Reason)
+	}
+	require.NoError(t, target.Stop(t.Context(), "one", 0))
+}
