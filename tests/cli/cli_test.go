@@ -22,6 +22,9 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Supervise()
+	if world.IsCommand() {
+		world.Main(m)
+	}
 	testscript.Main(m, map[string]func(){"slipway": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -41,7 +44,11 @@ func TestScenarios(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(file, ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			needs(t, file)
+			script, err := os.ReadFile(file)
+			require.NoError(t, err)
+			if strings.Contains(string(script), "needs slipway-serve") {
+				needsServe(t)
+			}
 			w := world.Start(t)
 			testscript.Run(t, testscript.Params{
 				Files: []string{file}, RequireExplicitExec: true,
@@ -59,13 +66,8 @@ func TestScenarios(t *testing.T) {
 
 func shapes() string { return filepath.Join(world.Root(), "tests", "data", "shapes") }
 
-func needs(t *testing.T, file string) {
+func needsServe(t *testing.T) {
 	t.Helper()
-	script, err := os.ReadFile(file)
-	require.NoError(t, err)
-	if !strings.Contains(string(script), "needs slipway-serve") {
-		return
-	}
 	for _, name := range []string{"slipway-serve", "libonnxruntime.so"} {
 		if _, err := os.Stat(filepath.Join(world.Root(), "bin", name)); err != nil {
 			testbed.Missing(t, "bin/"+name, "make build")

@@ -25,13 +25,23 @@ func model(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: model DIR DETECTOR")
 	}
-	dir := ts.MkAbs(args[0])
-	onnx, err := os.ReadFile(filepath.Join(shapes(), args[1]+".onnx"))
-	ts.Check(err)
-	ts.Check(os.MkdirAll(dir, 0o755))
-	for name, text := range map[string]string{"MLmodel": mlmodel, "requirements.txt": "onnx==1.22.0\nonnxruntime==1.32.0\n", "model.onnx": string(onnx)} {
-		ts.Check(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	ts.Check(writeModel(ts.MkAbs(args[0]), args[1]))
+}
+
+func writeModel(dir, detector string) error {
+	onnx, err := os.ReadFile(filepath.Join(shapes(), detector+".onnx"))
+	if err != nil {
+		return err
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{"MLmodel": mlmodel, "requirements.txt": "onnx==1.22.0\nonnxruntime==1.32.0\n", "model.onnx": string(onnx)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // until PATTERN COMMAND... gives a command until its output matches.

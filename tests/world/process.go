@@ -27,7 +27,7 @@ const asCommand = "slipway-under-test"
 // Main is the TestMain of a package that starts servers.
 func Main(m *testing.M) {
 	process.Supervise()
-	if os.Args[0] == asCommand {
+	if IsCommand() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
@@ -35,6 +35,10 @@ func Main(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// IsCommand tells whether this program was started by Command; Main is its main
+// then.
+func IsCommand() bool { return os.Args[0] == asCommand }
 
 // Command is the slipway command with args, not yet started.
 func Command(ctx context.Context, args ...string) *exec.Cmd {
