@@ -68,7 +68,7 @@ func rolloutRules(t *tree, path, env string, r rolloutDoc) {
 	}
 }
 
-// serves tells whether an environment asks for a gate; validated by default.
+// gates gives what an environment asks for: validated where it does not say.
 func gates(e environmentOf) []string {
 	if e.Gates == nil {
 		return []string{models.GateValidated}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/json"
 	"mime"
 	"strings"
 
@@ -13,21 +14,14 @@ const (
 	JSON = "application/json"
 )
 
-// MediaType tells which of the two a Content-Type header means; YAML where it
-// says nothing.
-func MediaType(contentType string) (string, error) {
-	parsed, _, err := mime.ParseMediaType(contentType)
-	switch {
-	case contentType == "":
-		return YAML, nil
-	case err == nil && (parsed == JSON || strings.HasSuffix(parsed, "+json")):
-		return JSON, nil
-	case err == nil && (strings.HasSuffix(parsed, "yaml") || parsed == "text/plain"):
-		return YAML, nil
-	default:
-		return "", models.Errorf(models.KindInvalid,
-			"Content-Type %q is no pipeline's: send %s or %s", contentType, YAML, JSON)
+// mediaType tells which of the two a text is: what its sender says, else what
+// it is.
+func mediaType(text []byte, contentType string) string {
+	said, _, err := mime.ParseMediaType(contentType)
+	if err == nil && (said == JSON || strings.HasSuffix(said, "+json")) || json.Valid(text) {
+		return JSON
 	}
+	return YAML
 }
 
 // Grammar parses and lints documents.

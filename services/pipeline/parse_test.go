@@ -108,6 +108,34 @@ func TestJSONMeansTheSame(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
+func TestEscapesThatYAMLDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	got, problems := grammar(t).Parse([]byte(`{"model": "a\ud83d\ude00\\ud83d\/"}`), pipeline.JSON, nil)
+	require.NotEmpty(t, problems, "a slash is in the name")
+	require.Equal(t, "a😀\\ud83d/", got.Model)
+}
+
+// FuzzParse holds the parser to its promise: any text is a pipeline or has
+// problems, each with a place.
+func FuzzParse(f *testing.F) {
+	text, err := os.ReadFile("testdata/full.yaml")
+	require.NoError(f, err)
+	f.Add(text)
+	f.Add([]byte(`{"model": "m", "validation": {"steps": [{"check": "onnx"}]}}`))
+	f.Add([]byte("a: &a [*a]"))
+	g, err := pipeline.NewGrammar()
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, kind := range []string{pipeline.YAML, pipeline.JSON} {
+			_, problems := g.Parse(text, kind, nil)
+			for _, p := range problems {
+				require.Positive(t, p.Line, p.Message)
+				require.Positive(t, p.Column, p.Message)
+			}
+		}
+	})
+}
+
 func TestCheckedInSchemaIsCurrent(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("..", "..", "openapi", "slipway.schema.json")

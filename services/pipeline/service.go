@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 
 	"github.com/slipway-ml/slipway/models"
@@ -20,18 +19,6 @@ type Service struct {
 // Lint tells what is wrong with a document, and what it says where nothing is.
 func (s *Service) Lint(text []byte, contentType string) (models.Pipeline, []Problem) {
 	return s.Grammar.Parse(text, mediaType(text, contentType), nil)
-}
-
-// mediaType tells which of the two a text is: what its sender says, else what
-// it is.
-func mediaType(text []byte, contentType string) string {
-	if said, err := MediaType(contentType); err == nil && said == JSON {
-		return JSON
-	}
-	if json.Valid(text) {
-		return JSON
-	}
-	return YAML
 }
 
 // Apply keeps a document as the model's newest revision. The document that is

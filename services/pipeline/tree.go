@@ -63,8 +63,14 @@ func read(text []byte, mediaType string) *tree {
 	return t
 }
 
-// json checks the syntax and makes tabs, which YAML refuses, spaces; inside
-// strings JSON has none. It gives nil after a mistake.
+// escapes finds those of JSON that YAML does not know: a slash, and a letter in
+// two halves. An escaped backslash is matched too, so that it is not taken for
+// the start of one.
+var escapes = regexp.MustCompile(`\\\\|\\/|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}`)
+
+// json checks the syntax and makes YAML of it: tabs, which stand in no string
+// of JSON, become spaces, and escapes their letters. It gives nil after a
+// mistake.
 func (t *tree) json(text []byte) []byte {
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(text, new(any)); errors.As(err, &syntax) {
@@ -75,6 +81,13 @@ func (t *tree) json(text []byte) []byte {
 		})
 		return nil
 	}
+	text = escapes.ReplaceAllFunc(text, func(escape []byte) []byte {
+		var letter string
+		if string(escape) == `\\` || json.Unmarshal([]byte(`"`+string(escape)+`"`), &letter) != nil {
+			return escape
+		}
+		return []byte(letter)
+	})
 	return bytes.ReplaceAll(text, []byte("\t"), []byte(" "))
 }
 
