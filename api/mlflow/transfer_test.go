@@ -85,6 +85,7 @@ func TestAConnectionOutlivesItsTransfers(t *testing.T) {
 			require.Equal(t, http.StatusOK, answer.StatusCode)
 			_, err = io.Copy(io.Discard, answer.Body)
 			require.NoError(t, err)
+			require.NoError(t, answer.Body.Close())
 		}
 		<-time.After(3 * idle) // the pause is what is tested
 	}

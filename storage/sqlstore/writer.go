@@ -125,9 +125,8 @@ func (w *writer) commit(batch []*op) {
 // one runs a closure inside its savepoint; its own error is kept in o. The
 // error it returns ends the whole batch.
 func (w *writer) one(g *gorm.DB, o *op) error {
-	if o.ctx.Err() != nil {
-		o.err = o.ctx.Err()
-		return nil
+	if o.err = o.ctx.Err(); o.err != nil {
+		return nil //nolint:nilerr // it is the caller's, not the batch's
 	}
 	if err := g.Exec("SAVEPOINT op").Error; err != nil {
 		return err
