@@ -21,16 +21,39 @@ type Artifact struct {
 // ArtifactScheme is the URI scheme of what a server's artifact routes serve.
 const ArtifactScheme = "mlflow-artifacts"
 
-// ArtifactKey gives the store's key of an artifact URI of this server,
-// mlflow-artifacts:/KEY. What follows the slash is taken as it stands: clients
+// artifactRoute is where a server serves artifacts, in URIs of http and https.
+const artifactRoute = "/api/2.0/mlflow-artifacts/artifacts"
+
+// ArtifactKey gives the store's key of an artifact URI that this server
+// serves: mlflow-artifacts:/KEY, or a URI at the address that the operator gave
+// it as the root of artifacts. What follows is taken as it stands: clients
 // append names to it without encoding them.
-func ArtifactKey(uri string) (string, bool) {
-	rest, ok := strings.CutPrefix(uri, ArtifactScheme+":/")
-	if !ok || strings.HasPrefix(rest, "/") && !strings.HasPrefix(rest, "//") { // another server's, //host/…
+func ArtifactKey(uri, root string) (string, bool) {
+	rest, ok := strings.CutPrefix(uri, ArtifactScheme+":")
+	if !ok || isAddress(rest) {
+		address := root // with a host in it
+		if i := strings.Index(root, artifactRoute); i > 0 {
+			address = root[:i+len(artifactRoute)]
+		} else if i := strings.Index(root, "://"); i > 0 && strings.HasPrefix(root, ArtifactScheme) {
+			host, _, _ := strings.Cut(root[i+3:], "/")
+			address = root[:i+3] + host
+		} else {
+			return "", false
+		}
+		if rest, ok = strings.CutPrefix(uri, address); !ok {
+			return "", false
+		}
+	}
+	if !strings.HasPrefix(rest, "/") {
 		return "", false
 	}
 	key := strings.Trim(rest, "/")
 	return key, key != ""
+}
+
+// isAddress tells //host/path from /path and ///path.
+func isAddress(rest string) bool {
+	return strings.HasPrefix(rest, "//") && !strings.HasPrefix(rest, "///")
 }
 
 // ManifestEntry is one file of a model version: its path inside the version,

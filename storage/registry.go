@@ -40,11 +40,13 @@ type VersionStore interface {
 	Latest(modelID int64, stages ...models.Stage) ([]models.Version, error)
 	// LatestOf is Latest for several models, by their ids.
 	LatestOf(modelIDs []int64, stages ...models.Stage) (map[int64][]models.Version, error)
-	// Search selects versions, those changed last first.
+	// Search selects versions, those changed last first where q says nothing
+	// else, then by name, and the highest number first.
 	Search(q models.Search) ([]models.Version, error)
 	// Newest gives the highest version of all stages, else not_found.
 	Newest(modelID int64) (models.Version, error)
-	// Update changes a version and dates it and its model.
+	// Update changes a version and dates it, and its model where the stage is
+	// another.
 	Update(id int64, u models.VersionUpdate) error
 	// Restage moves all of a model's versions in one stage to another, but for
 	// the one of this id.

@@ -127,7 +127,7 @@ func (d *download) close() {
 }
 
 // plain lists the extensions that MLflow serves as text.
-const plain = " txt log err cfg conf cnf cf ini properties prop hocon toml yaml yml xml json js py py3 csv tsv md rst ipynb MLmodel MLproject "
+const plain = " txt log err cfg conf cnf cf ini properties prop hocon toml yaml yml xml json js py py3 csv tsv md rst ipynb MLmodel mlproject "
 
 // contentType guesses by extension, as MLflow does.
 func contentType(name string) string {
@@ -136,7 +136,7 @@ func contentType(name string) string {
 		extension = name
 	}
 	if strings.Contains(plain, " "+extension+" ") {
-		return "text/plain; charset=utf-8"
+		return "text/plain"
 	}
 	if guess := mime.TypeByExtension("." + extension); guess != "" {
 		return guess

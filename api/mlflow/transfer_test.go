@@ -117,8 +117,8 @@ func TestAStoreThatFailsBreaksTheConnection(t *testing.T) {
 func TestContentType(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"MLmodel": "text/plain; charset=utf-8", "conda.yaml": "text/plain; charset=utf-8", "x.json": "text/plain; charset=utf-8",
-		"README.md": "text/plain; charset=utf-8", "a.png": "image/png", "model.onnx": "application/octet-stream", "unknown": "application/octet-stream",
+		"MLmodel": "text/plain", "conda.yaml": "text/plain", "x.json": "text/plain",
+		"README.md": "text/plain", "a.png": "image/png", "model.onnx": "application/octet-stream", "unknown": "application/octet-stream",
 		"a.tar.unknown": "application/octet-stream", "": "application/octet-stream",
 	} {
 		require.Equal(t, want, contentType(name), name)

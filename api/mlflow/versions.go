@@ -71,7 +71,7 @@ func parseVersion(text string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, invalid("version", text, "Model version must be an integer")
+		return 0, models.Errorf(models.KindInvalid, "Parameter 'version' must be an integer, got '%.100s'.", text)
 	}
 	return n, nil
 }

@@ -13,6 +13,10 @@ import (
 
 // Service keeps artifacts. All its methods may be called concurrently.
 type Service struct {
+	// ArtifactRoot is the URI under which runs keep their artifacts, unless
+	// told otherwise; "" is this server's own.
+	ArtifactRoot string
+
 	db    storage.DB
 	blobs blob.Store
 

@@ -20,6 +20,7 @@ type source struct {
 	folder        string // in our store; "" where it is none
 	copied        int64  // the version it is a copy of
 	outside       bool   // the files are not in our store
+	artifactRoot  string // of the server
 }
 
 var (
@@ -41,8 +42,8 @@ func needs(uri, parameter string) error {
 // resolve applies MLflow's rules for sources: what a version points at lies in
 // the run or logged model that it names, or wherever only the client's own
 // credentials reach.
-func resolve(tx storage.Tx, in NewVersion) (source, error) {
-	s := source{uri: in.Source, download: in.Source, runID: deref(in.RunID), loggedModelID: deref(in.LoggedModelID)}
+func resolve(tx storage.Tx, in NewVersion, root string) (source, error) {
+	s := source{artifactRoot: root, uri: in.Source, download: in.Source, runID: deref(in.RunID), loggedModelID: deref(in.LoggedModelID)}
 	if models.IsPrompt(in.Tags) {
 		return s, nil // a placeholder
 	}
@@ -68,7 +69,10 @@ func resolve(tx storage.Tx, in NewVersion) (source, error) {
 	case "", "file":
 		err = s.fromDisk(tx, rest)
 	case "http", "https":
-		err = badSource(in.Source, "Log the files to a run or a logged model and name that: nothing is fetched over HTTP.")
+		if _, ours := models.ArtifactKey(in.Source, root); !ours {
+			return s, badSource(in.Source, "Log the files to a run or a logged model and name that: nothing is fetched over HTTP.")
+		}
+		err = s.fromStore(tx)
 	default:
 		s.outside = true
 	}
@@ -174,7 +178,11 @@ func (s *source) fromRun(tx storage.Tx, rest string) error {
 	if id == "" || id != s.runID || s.loggedModelID != "" {
 		return needs(s.uri, "run_id")
 	}
-	run, err := s.run(tx)
+	run, err := tx.Runs().Find(id)
+	if models.IsKind(err, models.KindNotFound) {
+		s.outside = true // another server's; its clients know what they mean
+		return nil
+	}
 	s.at(strings.TrimRight(run.ArtifactURI+"/"+path, "/"))
 	return err
 }
@@ -241,7 +249,7 @@ func (s *source) run(tx storage.Tx) (models.Run, error) {
 
 // at says which folder of our store the files are in, if any.
 func (s *source) at(uri string) {
-	key, ok := models.ArtifactKey(uri)
+	key, ok := models.ArtifactKey(uri, s.artifactRoot)
 	s.folder, s.outside = key, !ok
 }
 

@@ -33,6 +33,10 @@ func (s registeredModelStore) Search(q models.Search) ([]models.RegisteredModel,
 
 // Search implements storage.VersionStore.
 func (s versionStore) Search(q models.Search) ([]models.Version, error) {
+	order := []models.Order{attribute("name", false), attribute("version_number", true)}
+	if len(q.Order) == 0 {
+		order = append([]models.Order{attribute("last_updated_timestamp", true)}, order...)
+	}
 	st, err := s.compile(searchable{
 		table: "model_version",
 		attribute: map[string]string{
@@ -41,7 +45,7 @@ func (s versionStore) Search(q models.Search) ([]models.Version, error) {
 			"last_updated_timestamp": "model_version.updated_us",
 		},
 		owned: map[models.Entity]ownedTable{models.EntityTag: {table: "model_version_tag", owner: "version_id", textKey: true}},
-		order: []models.Order{attribute("last_updated_timestamp", true), attribute("name", false), attribute("version_number", true)},
+		order: order,
 	}, q)
 	if err != nil {
 		return nil, err

@@ -130,8 +130,14 @@ func (s versionStore) Update(id int64, u models.VersionUpdate) error {
 	}
 	if u.Stage != nil {
 		set["stage"] = string(*u.Stage)
+		return s.touch("id = ?", []any{id}, set)
 	}
-	return s.touch("id = ?", []any{id}, set)
+	now, err := s.Now()
+	if err != nil {
+		return err
+	}
+	set["updated_us"] = now.UnixMicro()
+	return s.db.Model(&modelVersionRow{}).Where("id = ?", id).Updates(set).Error
 }
 
 func (s versionStore) Restage(modelID int64, from, to models.Stage, exceptID int64) error {

@@ -40,7 +40,7 @@ func TestSourcesOfVersions(t *testing.T) {
 		"a name that begins as the run's root":  {"source": "mlflow-artifacts:/0/" + runID + "/artifacts2/model", "run_id": runID},
 		"a run that is not named":               {"source": "runs:/" + runID + "/model"},
 		"a run that is another":                 {"source": "runs:/" + runID + "/model", "run_id": other},
-		"a run that does not exist":             {"source": "runs:/nobody/model", "run_id": "nobody"},
+		"files of a run that does not exist":    {"source": "mlflow-artifacts:/0/nobody/artifacts/model", "run_id": "nobody"},
 		"a logged model that is not named":      {"source": "models:/" + logged},
 		"a logged model that is another":        {"source": "models:/" + logged, "model_id": "m-0123456789abcdef0123456789abcdef"},
 		"a version and a run that do not agree": {"source": "models:/m/1", "run_id": other},
@@ -75,6 +75,7 @@ func TestSourcesOfVersions(t *testing.T) {
 		"a version":                 {object{"source": "models:/m/1"}, "models:/m/1", loggedURI, runID},
 		"a version with its run":    {object{"source": "models:/m/1", "run_id": runID}, "models:/m/1", loggedURI, runID},
 		"an alias":                  {object{"source": "models:/m@champion"}, "models:/m/1", loggedURI, runID},
+		"a run of another server":   {object{"source": "runs:/elsewhere/model", "run_id": "elsewhere"}, "runs:/elsewhere/model", "runs:/elsewhere/model", "elsewhere"},
 		"a bucket":                  {object{"source": "s3://bucket/a/b c"}, "s3://bucket/a/b c", "s3://bucket/a/b c", ""},
 		"a bucket, of nobody's run": {object{"source": "gs://bucket/a", "run_id": "r"}, "gs://bucket/a", "gs://bucket/a", "r"},
 	} {
