@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,6 +65,7 @@ func (c *Status) Run(ctx context.Context, s *Streams) error {
 
 // registered is a model version as MLflow's API has it.
 type registered struct {
+	Name    string   `json:"name"`
 	Version string   `json:"version"`
 	Aliases []string `json:"aliases"`
 }
@@ -85,8 +87,9 @@ func (c *Status) versions(ctx context.Context) ([]registered, error) {
 		Versions []registered `json:"model_versions"`
 	}
 	list, err := mlflow[page](ctx, &c.Remote, http.MethodGet, "model-versions/search", url.Values{
-		"filter": {"name = '" + strings.ReplaceAll(c.Model, "'", "\\'") + "'"}, "max_results": {strconv.Itoa(c.Versions)}, "order_by": {"version_number DESC"},
+		"filter": {named(c.Model)}, "max_results": {strconv.Itoa(c.Versions)}, "order_by": {"version_number DESC"},
 	}, nil)
+	list.Versions = slices.DeleteFunc(list.Versions, func(v registered) bool { return v.Name != c.Model })
 	for i, v := range list.Versions {
 		list.Versions[i].Aliases = nil
 		for _, a := range found.Model.Aliases {
@@ -96,6 +99,18 @@ func (c *Status) versions(ctx context.Context) ([]registered, error) {
 		}
 	}
 	return list.Versions, err
+}
+
+// named is the filter for a model's name. MLflow's filters escape nothing: a
+// name with both kinds of quotes is found by its pattern.
+func named(model string) string {
+	switch {
+	case !strings.Contains(model, "'"):
+		return "name = '" + model + "'"
+	case !strings.Contains(model, `"`):
+		return `name = "` + model + `"`
+	}
+	return "name LIKE '" + strings.ReplaceAll(model, "'", "_") + "'"
 }
 
 func traffic(e client.Environment) [][]string {
