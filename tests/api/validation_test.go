@@ -248,6 +248,44 @@ func TestAKilledServerGoesOnWithAValidation(t *testing.T) {
 	p.Term()
 }
 
+// TestAServerMayBeKilledAtAnyPointOfAValidation kills it as soon as each of
+// these is seen, and again while the next life goes on.
+func TestAServerMayBeKilledAtAnyPointOfAValidation(t *testing.T) {
+	t.Parallel()
+	needServe(t)
+	for name, step := range map[string]int{"integrity": 0, "onnx": 1, "detection": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p := world.StartProcess(t, dir)
+			require.Equal(t, http.StatusOK, pushDataset(t, p.World, "shapes-val", shapesFiles(t)).Status)
+			applyPipeline(p.World, "m", "    - check: integrity\n    - check: onnx\n    - check: detection\n      dataset: shapes-val@1\n")
+			version := registerShapes(t, p.World, "m", "v1", nil)
+			at := "/api/v1/models/m/versions/" + version + "/validations"
+			for range 2 {
+				p.Eventually(30*time.Second, "the step begins", func() bool {
+					items := p.OK(http.MethodGet, at, nil)["items"].([]any)
+					return len(items) > 0 && items[0].(object)["steps"].([]any)[step].(object)["state"] != "pending"
+				})
+				p.Kill()
+				p = world.StartProcess(t, dir)
+			}
+			v := validated(p.World, "m", version)
+			require.Equal(t, "passed", v["state"], "%v", v)
+			require.InDelta(t, 0.8574, figures(v["steps"].([]any)[2])["map50"], 0.01)
+			require.Len(t, p.OK(http.MethodGet, at, nil)["items"], 1)
+			actions := 0
+			for _, rec := range p.OK(http.MethodGet, "/api/v1/audit?model=m", nil)["items"].([]any) {
+				if rec.(object)["action"] == "validation.passed" {
+					actions++
+				}
+			}
+			require.Equal(t, 1, actions, "it ends once")
+			p.Term()
+		})
+	}
+}
+
 func TestFaultyInputOfAValidation(t *testing.T) {
 	t.Parallel()
 	needServe(t)
