@@ -104,8 +104,7 @@ func (e exercise) serves(t *testing.T) {
 	require.Equal(t, "127.0.0.1", host, "nobody else reaches it")
 	require.NoError(t, get(t, got.Address, "/health"))
 	require.NoError(t, target.Stop(t.Context(), spec.ID, 10*time.Second))
-	require.Error(t, get(t, got.Address, "/health"))
-	e.isGone(t, target, spec)
+	e.isGone(t, target, spec) // its port may be another instance's by now
 	require.NoError(t, target.Stop(t.Context(), spec.ID, 10*time.Second), "stopping again is no error")
 }
 

@@ -116,6 +116,20 @@ func TestAnInstanceUsesItsImageAlone(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, try("/dial?address="+i.Address), "it dials nobody")
 }
 
+func TestAStoppedInstanceLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target, _ := started(t, dir, nil)
+	require.NoError(t, target.Stop(t.Context(), "one", time.Second))
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, l := range lines {
+		line, _ := os.ReadFile(l)
+		require.NotContains(t, string(line), dir)
+	}
+	require.NoDirExists(t, filepath.Join(dir, "one"))
+}
+
 func TestAKilledKeeperTakesItsInstanceAlong(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
