@@ -342,7 +342,14 @@ func (h *harbour) load() (stop func() (sent, lost int64)) {
 	var work sync.WaitGroup
 	for range 4 {
 		work.Go(func() {
-			for ctx.Err() == nil {
+			tick := time.NewTicker(2 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+				}
 				release, _ := h.post()
 				sent.Add(1)
 				if release == "" {

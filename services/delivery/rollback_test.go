@@ -25,11 +25,9 @@ func TestWarmRollbackIsAChangeOfWeights(t *testing.T) {
 	h.mu.Lock()
 	h.hold = make(chan struct{}) // the builder is down
 	h.mu.Unlock()
-	began := time.Now()
 	p, err := h.Rollback(h.who, back(0))
 	require.NoError(t, err)
-	require.Less(t, time.Since(began), time.Second)
-	require.Equal(t, models.PromotionSucceeded, p.State)
+	require.Equal(t, models.PromotionSucceeded, p.State, "in the call itself")
 	release, _ := h.post()
 	require.Equal(t, "1", release)
 	sent, lost := stop()

