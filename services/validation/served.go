@@ -77,7 +77,7 @@ func (s *Subject) Serve(ctx context.Context) (*Served, error) {
 			s.Settings.Serve, "--model", folder, "--name", s.Version.Model, "--version", strconv.FormatInt(s.Version.Number, 10),
 			"--host", "127.0.0.1", "--port", "0", "--address-file", address, "--ort", s.Settings.Runtime,
 			// A slow machine measures the same: only the step's own time counts.
-			"--timeout", s.Step.Timeout.String(), "--max-body", strconv.Itoa(maxAnswer),
+			"--timeout", s.Step.Timeout.String(), "--max-body", strconv.Itoa(maxRequest),
 		},
 		Env: []string{"LANG=C.UTF-8"}, Output: io.MultiWriter(s.Log, words),
 	})
@@ -139,9 +139,12 @@ func (s *Served) Get(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// maxAnswer bounds a request to slipway-serve, and an answer that is kept in
-// memory.
-const maxAnswer = 1 << 30
+// The bounds of a request to slipway-serve, which streams, and of an answer,
+// which is kept in memory.
+const (
+	maxRequest = 1 << 30
+	maxAnswer  = 128 << 20
+)
 
 // Do sends a request. An error means that there was no answer: slipway-serve
 // has ended, or the context has.
@@ -157,7 +160,10 @@ func (s *Served) Do(ctx context.Context, method, path string, body io.Reader, he
 	if err == nil {
 		defer func() { _ = res.Body.Close() }()
 		var text []byte
-		if text, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer)); err == nil {
+		if text, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1)); err == nil {
+			if len(text) > maxAnswer {
+				return 0, nil, models.Errorf(models.KindTooLarge, "the model's answer has more than %d bytes, too many to look at", maxAnswer)
+			}
 			return res.StatusCode, text, nil
 		}
 	}

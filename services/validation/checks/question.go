@@ -41,7 +41,7 @@ type tensors struct {
 }
 
 // maxElements bounds made-up input.
-const maxElements = 64 << 20
+const maxElements = 16 << 20
 
 // questions gives what to ask a model: its own input example, else uniform
 // noise. Never zeros: no picture is black all over, and a model may rely on it.
