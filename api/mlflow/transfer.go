@@ -144,7 +144,8 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// disposition names the file to be saved, in ASCII and in full.
+// disposition names the file to be saved, in ASCII and, where that is not all
+// of it, in full.
 func disposition(name string) string {
 	ascii := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' {
@@ -152,13 +153,10 @@ func disposition(name string) string {
 		}
 		return r
 	}, name)
-	if ascii == name {
-		return `attachment; filename="` + name + `"`
-	}
+	header := mime.FormatMediaType("attachment", map[string]string{"filename": ascii})
 	full := mime.FormatMediaType("attachment", map[string]string{"filename": name})
-	_, extended, _ := strings.Cut(full, "filename*")
-	if extended == "" {
-		return `attachment; filename="` + ascii + `"`
+	if _, extended, ok := strings.Cut(full, "filename*"); ok {
+		header += "; filename*" + extended
 	}
-	return `attachment; filename="` + ascii + `"; filename*` + extended
+	return header
 }

@@ -128,11 +128,12 @@ func TestContentType(t *testing.T) {
 func TestDisposition(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"a b.txt":  `attachment; filename="a b.txt"`,
-		"100%.txt": `attachment; filename="100%.txt"`,
-		"模.txt":    `attachment; filename="_.txt"; filename*=utf-8''%E6%A8%A1.txt`,
-		`q"\.txt`:  `attachment; filename="q__.txt"`,
-		"a\r\nb":   `attachment; filename="a__b"; filename*=utf-8''a%0D%0Ab`,
+		"a b.txt":    `attachment; filename="a b.txt"`,
+		"100%.txt":   `attachment; filename=100%.txt`,
+		"a+b-1.webp": `attachment; filename=a+b-1.webp`,
+		"模.txt":      `attachment; filename=_.txt; filename*=utf-8''%E6%A8%A1.txt`,
+		`q"\.txt`:    `attachment; filename=q__.txt`,
+		"a\r\nb":     `attachment; filename=a__b; filename*=utf-8''a%0D%0Ab`,
 	} {
 		require.Equal(t, want, disposition(name), name)
 	}

@@ -69,7 +69,7 @@ func TestAnArtifactKeepsItsName(t *testing.T) {
 	r := w.Do(http.MethodPut, proxy+"/names/"+escaped("模.txt"), []byte("x"))
 	require.Equal(t, http.StatusOK, r.Status)
 	r = w.Do(http.MethodGet, proxy+"/names/"+escaped("模.txt"), nil)
-	require.Equal(t, `attachment; filename="_.txt"; filename*=utf-8''%E6%A8%A1.txt`, r.Header.Get("Content-Disposition"))
+	require.Equal(t, `attachment; filename=_.txt; filename*=utf-8''%E6%A8%A1.txt`, r.Header.Get("Content-Disposition"))
 }
 
 func TestAnArtifactPathNeverLeavesTheStore(t *testing.T) {
