@@ -31,16 +31,8 @@ const artifactRoute = "/api/2.0/mlflow-artifacts/artifacts"
 func ArtifactKey(uri, root string) (string, bool) {
 	rest, ok := strings.CutPrefix(uri, ArtifactScheme+":")
 	if !ok || isAddress(rest) {
-		address := root // with a host in it
-		if i := strings.Index(root, artifactRoute); i > 0 {
-			address = root[:i+len(artifactRoute)]
-		} else if i := strings.Index(root, "://"); i > 0 && strings.HasPrefix(root, ArtifactScheme) {
-			host, _, _ := strings.Cut(root[i+3:], "/")
-			address = root[:i+3] + host
-		} else {
-			return "", false
-		}
-		if rest, ok = strings.CutPrefix(uri, address); !ok {
+		address := addressOf(root)
+		if rest, ok = strings.CutPrefix(uri, address); !ok || address == "" {
 			return "", false
 		}
 	}
@@ -49,6 +41,19 @@ func ArtifactKey(uri, root string) (string, bool) {
 	}
 	key := strings.Trim(rest, "/")
 	return key, key != ""
+}
+
+// addressOf gives the part of a root of artifacts that names this server, ""
+// where none does.
+func addressOf(root string) string {
+	if i := strings.Index(root, artifactRoute); i > 0 {
+		return root[:i+len(artifactRoute)]
+	}
+	rest, ok := strings.CutPrefix(root, ArtifactScheme+"://")
+	if host, _, _ := strings.Cut(rest, "/"); ok && host != "" {
+		return ArtifactScheme + "://" + host
+	}
+	return ""
 }
 
 // isAddress tells //host/path from /path and ///path.
