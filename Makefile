@@ -27,7 +27,7 @@ bin/libonnxruntime.so: tools/python/onnxruntime.txt
 .PHONY: python
 python: ## Make the Python environment with the stock MLflow client
 	@scripts/need python3.11
-	@scripts/python $(cache)
+	@scripts/python $(cache) >/dev/null
 
 .PHONY: demo
 demo: build python ## Watch four models go through delivery; KEEP=1 leaves the server running
