@@ -43,7 +43,7 @@ check: ## Check format and lint, and run the unit tests
 test: build python testbed ## Run every test, the user's own tools and real parts included
 	@$(gotestsum) $(all)
 
-gotestsum = sum=$$(scripts/tool test $(cache)) && $$sum --format pkgname --hide-summary skipped -- -timeout 15m $(TESTFLAGS)
+gotestsum = sum=$$(scripts/tool test $(cache)) && $$sum --format pkgname -- -timeout 15m $(TESTFLAGS)
 
 .PHONY: testbed
 testbed: ## Install the real parts that the tests start (Docker, Prometheus, act)
