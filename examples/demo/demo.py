@@ -45,7 +45,7 @@ class Demo:
         """Registers a detector as a training job does and waits for the verdict."""
         version = train.register(detector, epochs)
         expect(version == number, f"the stock mlflow client registered it as {MODEL} version {number}")
-        self.server.run("validate", MODEL, version, "--watch", code=None)
+        self.server.run("watch", MODEL, version, code=None)
         validation = self.server.get(f"/models/{MODEL}/versions/{version}/validations")["items"][0]
         figures = {
             each["name"]: each["value"]
