@@ -78,7 +78,7 @@ func startsByItself(ctx context.Context, api *client.Client, model string) bool 
 		On string `yaml:"on"`
 	}
 	found, err := answer[client.Pipeline](api.GetPipeline(ctx, model, &client.GetPipelineParams{}))
-	return err == nil && yaml.Unmarshal([]byte(found.Document), &document) == nil && document.On == "registered"
+	return err == nil && yaml.Unmarshal([]byte(found.Document), &document) == nil && (document.On == "" || document.On == "registered")
 }
 
 var errNone = errors.New("there is none yet")

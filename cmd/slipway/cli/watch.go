@@ -20,8 +20,9 @@ type Watch struct {
 // Help tells more.
 func (*Watch) Help() string {
 	return `Exits as slipway validate --watch and slipway promote --wait do: with 0 when the
-version passed, or is live. A promotion that is about to begin by itself, as where
-the pipeline says promote: auto, is waited for.`
+version passed, or is live. What is about to begin by itself is waited for: the
+validation after a registration, the promotion where the pipeline says
+promote: auto.`
 }
 
 // Run follows.
@@ -34,13 +35,13 @@ func (w *Watch) Run(ctx context.Context, s *Streams) error {
 		return err
 	}
 	if w.Env != "" {
-		promotion, err := w.promotion(ctx, api)
+		promotion, err := soon(ctx, func() (client.Promotion, error) { return w.promotion(ctx, api) })
 		if err != nil {
 			return err
 		}
 		return followPromotion(ctx, s, api, promotion)
 	}
-	validation, err := latestValidation(ctx, api, w.Model, w.Version)
+	validation, err := soon(ctx, func() (client.Validation, error) { return latestValidation(ctx, api, w.Model, w.Version) })
 	if err != nil {
 		return err
 	}
@@ -50,21 +51,31 @@ func (w *Watch) Run(ctx context.Context, s *Streams) error {
 // promotion finds the newest one in the environment, of the version where one
 // is named.
 func (w *Watch) promotion(ctx context.Context, api *client.Client) (client.Promotion, error) {
-	for range 50 {
-		list, err := answer[client.PromotionList](api.ListPromotions(ctx, w.Model, w.Env, &client.ListPromotionsParams{}))
-		if err != nil {
-			return client.Promotion{}, err
+	list, err := answer[client.PromotionList](api.ListPromotions(ctx, w.Model, w.Env, &client.ListPromotionsParams{}))
+	if err != nil {
+		return client.Promotion{}, err
+	}
+	for _, p := range list.Items {
+		if w.Version == "" || p.Version == w.Version {
+			return p, nil
 		}
-		for _, p := range list.Items {
-			if w.Version == "" || p.Version == w.Version {
-				return p, nil
-			}
+	}
+	return client.Promotion{}, fmt.Errorf("no promotion of %s to %s has begun: %w", w.Model+" "+or(w.Version, "(any version)"), w.Env, errNone)
+}
+
+// soon asks for what the server may be about to begin by itself, for ten
+// seconds at most.
+func soon[T any](ctx context.Context, find func() (T, error)) (T, error) {
+	for range 50 {
+		if found, err := find(); !errors.Is(err, errNone) {
+			return found, err
 		}
 		select {
 		case <-ctx.Done():
-			return client.Promotion{}, ctx.Err()
+			var none T
+			return none, ctx.Err()
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	return client.Promotion{}, fmt.Errorf("no promotion of %s to %s has begun", w.Model+" "+or(w.Version, "(any version)"), w.Env)
+	return find()
 }
