@@ -60,10 +60,15 @@ func Measure(reg prometheus.Registerer, log *slog.Logger) (gin.HandlerFunc, erro
 		Name: "slipway_http_request_duration_seconds", Help: "Time to answer a request, by method, route and status.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
 	}, []string{"method", "route", "code"})
-	if err := reg.Register(duration); err != nil {
-		return nil, err
+	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{Name: "slipway_http_in_flight_requests", Help: "Requests being answered."})
+	for _, c := range []prometheus.Collector{duration, inFlight} {
+		if err := reg.Register(c); err != nil {
+			return nil, err
+		}
 	}
 	return func(c *gin.Context) {
+		inFlight.Inc()
+		defer inFlight.Dec()
 		start := time.Now() //nolint:forbidigo // a duration, not a rule
 		c.Next()
 		took := time.Since(start)

@@ -37,7 +37,8 @@ type Read[T any] func(ctx context.Context) (state T, ended bool, err error)
 // Wait answers ?wait=: the state once it has ended, or after the time that wait
 // tells ("" : at once).
 func Wait[T any](ctx context.Context, wait string, read Read[T]) (T, error) {
-	state, ended, err := read(ctx)
+	// A server that stops still tells the present state.
+	state, ended, err := read(context.WithoutCancel(ctx))
 	if wait == "" || ended || err != nil {
 		return state, err
 	}

@@ -47,6 +47,9 @@ func TestAServerThatStopsDoesNotWaitForItsFollowers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "event: validation", strings.TrimSpace(line))
 
+	w.Eventually(10*time.Second, "both followers, and who looks, are being answered", func() bool {
+		return strings.Contains(string(w.Do(http.MethodGet, "/metrics", nil).Body), "slipway_http_in_flight_requests 3\n")
+	})
 	began := time.Now()
 	w.Stop()
 	require.Less(t, time.Since(began), 10*time.Second)
