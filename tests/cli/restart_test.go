@@ -44,11 +44,10 @@ func TestAPromotionIsFollowedThroughAKilledServer(t *testing.T) {
 	for _, detector := range []string{"v1", "v4-better"} {
 		require.NoError(t, writeModel(filepath.Join(work, detector), detector))
 	}
-	run := func(args ...string) string {
+	run := func(args ...string) {
 		t.Helper()
 		out, err := command(t.Context(), work, w.URL, args...).CombinedOutput()
 		require.NoError(t, err, "%s", out)
-		return string(out)
 	}
 	run("pipeline", "apply")
 	run("register", "shapes-detector", "--source", "v1")
