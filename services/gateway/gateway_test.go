@@ -34,7 +34,7 @@ type front struct {
 }
 
 // open starts a gateway behind a real listener and watches m/prod.
-func open(t *testing.T, cfg gateway.Config) *front {
+func open(t testing.TB, cfg gateway.Config) *front {
 	t.Helper()
 	f := &front{metrics: prometheus.NewRegistry(), outcomes: map[int64]models.Sample{}}
 	cfg.Metrics, cfg.Log = f.metrics, slog.New(slog.DiscardHandler)
@@ -93,7 +93,7 @@ func (f *front) post(t *testing.T, path, body string, header ...string) (int, st
 }
 
 // instance is an HTTP server that stands for a copy of a release.
-func instance(t *testing.T, h http.HandlerFunc) models.RouteInstance {
+func instance(t testing.TB, h http.HandlerFunc) models.RouteInstance {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)

@@ -59,8 +59,9 @@ func (rt roundTripper) try(out *http.Request, in *instance) (resp *http.Response
 			before = conn.written.Load()
 		}
 	}}
-	req := out.Clone(httptrace.WithClientTrace(out.Context(), trace))
-	req.URL.Host = in.address
+	req, to := out.WithContext(httptrace.WithClientTrace(out.Context(), trace)), *out.URL
+	to.Host = in.address
+	req.URL = &to
 	if c := callOf(out.Context()); c.body.from != nil {
 		req.Body = &c.body // not the proxy's wrapping, which a first try closes
 	}

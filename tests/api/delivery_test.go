@@ -185,11 +185,10 @@ func TestDeliveryEndToEnd(t *testing.T) {
 	require.Zero(t, load.lost.Load(), "of %d: %s", load.sent.Load(), load.why)
 	require.Equal(t, failed, load.failed.Load(), "v1 and v4 fail on no picture")
 	t.Logf("%d requests, %d failed by v3, none lost", load.sent.Load(), failed)
-	var actions []any
-	for _, rec := range w.OK(http.MethodGet, "/api/v1/audit?model=shapes&environment=production", nil)["items"].([]any) {
-		actions = append(actions, rec.(object)["action"])
-	}
-	require.Contains(t, actions, "promotion.rolled_back")
+	taken := w.OK(http.MethodGet, "/api/v1/audit?model=shapes&environment=production&action=promotion.rolled_back", nil)["items"].([]any)
+	require.Len(t, taken, 1)
+	saw := taken[0].(object)["details"].(object)["analysis"].([]any)[0].(object)
+	require.Equal(t, "worse", saw["verdict"], "the record holds what the analysis saw")
 }
 
 func TestDeliverySurvivesKills(t *testing.T) {
