@@ -16,6 +16,19 @@ func (s *Service) Workers() []job.Worker {
 // week bounds a rollout that waits for a person.
 const week = 7 * 24 * time.Hour
 
+// tryAgain is the wait after an error that trying again can help with: a canary
+// is not left alone for a queue's growing backoff, nor are instances for good.
+const tryAgain = 2 * time.Second
+
+// soon has a job run again after an error of its own.
+func (s *Service) soon(ctx context.Context, err error, key string, id int64) error {
+	if err == nil || ctx.Err() != nil || job.IsLater(err) {
+		return err
+	}
+	s.Log.WarnContext(ctx, "delivery interrupted, will be tried again", key, id, "error", err)
+	return job.Later(tryAgain)
+}
+
 type promoteJob struct{ *Service }
 
 func (promoteJob) Kind() string           { return models.JobPromote }
@@ -26,7 +39,7 @@ func (w promoteJob) Work(ctx context.Context, j job.Job) error {
 	if err := j.Decode(&args); err != nil {
 		return err
 	}
-	return w.carry(ctx, args.PromotionID)
+	return w.soon(ctx, w.carry(ctx, args.PromotionID), "promotion_id", args.PromotionID)
 }
 
 type retireJob struct{ *Service }
@@ -39,7 +52,7 @@ func (w retireJob) Work(ctx context.Context, j job.Job) error {
 	if err := j.Decode(&args); err != nil {
 		return err
 	}
-	return w.Retire(ctx, args.ReleaseID)
+	return w.soon(ctx, w.Retire(ctx, args.ReleaseID), "release_id", args.ReleaseID)
 }
 
 type validatedJob struct{ *Service }

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -42,3 +43,9 @@ func Later(wait time.Duration) error { return laterError(wait) }
 type laterError time.Duration
 
 func (e laterError) Error() string { return "run again in " + time.Duration(e).String() }
+
+// IsLater tells whether an error asks for another run.
+func IsLater(err error) bool {
+	var later laterError
+	return errors.As(err, &later)
+}
