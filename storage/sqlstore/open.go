@@ -43,6 +43,7 @@ type DB struct {
 	lock     *os.File // held while a SQLite file is open
 	serverID string
 	log      *slog.Logger
+	gauges   *gauges
 	lease    time.Duration
 }
 
@@ -59,7 +60,7 @@ func Open(ctx context.Context, uri string, opts Options) (*DB, error) {
 	if opts.LeaseTime == 0 {
 		opts.LeaseTime = 15 * time.Second
 	}
-	db := &DB{log: opts.Log, lease: opts.LeaseTime}
+	db := &DB{log: opts.Log, lease: opts.LeaseTime, gauges: newGauges()}
 	if err := db.connect(uri, opts); err != nil {
 		return nil, err
 	}

@@ -27,7 +27,9 @@ func (db *DB) newTx(ctx context.Context, g *gorm.DB) *tx {
 }
 
 // InTx implements storage.DB.
-func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) error {
+func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) (err error) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { db.gauges.observe("write", began, err) }()
 	fn = claimed(ctx, fn)
 	if db.writer != nil {
 		return db.writer.do(ctx, fn)
@@ -36,7 +38,9 @@ func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 }
 
 // View implements storage.DB.
-func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) error {
+func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) (err error) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { db.gauges.observe("read", began, err) }()
 	opts := &sql.TxOptions{ReadOnly: true}
 	if db.dialect == "postgres" {
 		opts.Isolation = sql.LevelRepeatableRead

@@ -60,6 +60,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.db, err = sqlstore.Open(ctx, a.cfg.BackendStoreURI, sqlstore.Options{Log: a.log}); err != nil {
 		return err
 	}
+	if err := a.db.Measure(a.metrics); err != nil {
+		return err
+	}
 	if a.parts, err = a.wire(); err != nil {
 		return err
 	}

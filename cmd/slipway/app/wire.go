@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-ml/slipway/services/registry"
 	"github.com/slipway-ml/slipway/storage/blob"
 	blobs "github.com/slipway-ml/slipway/storage/blob/all"
+	"github.com/slipway-ml/slipway/storage/blob/metered"
 )
 
 // Version is this build's; the linker sets it.
@@ -49,8 +50,11 @@ type parts struct {
 // the small interfaces it declares. Each capability has a function here.
 func (a *App) wire() (*parts, error) {
 	p := &parts{runner: a.runner()}
-	var err error
-	if p.blobs, err = blobs.Open(a.cfg.ArtifactsDestination, time.Now); err != nil {
+	store, err := blobs.Open(a.cfg.ArtifactsDestination, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	if p.blobs, err = metered.New(store, a.metrics, time.Now); err != nil {
 		return nil, err
 	}
 	if p.targets, err = targets.New(targets.Options{
