@@ -1,8 +1,10 @@
 package v1
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -153,6 +155,20 @@ func fault(field string, err error) models.Detail {
 		message = fmt.Sprintf("%q does not match %s. %s", s.Value, s.Schema.Pattern, strings.TrimSpace(s.Schema.Description))
 	}
 	return models.Detail{Field: field, Message: message}
+}
+
+// undecoded names what the JSON decoder found at fault, in JSON's words.
+func undecoded(err error) models.Detail {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return models.Detail{Field: wrong.Field, Message: "a value of another type is expected here, not: " + wrong.Value}
+	case wrong != nil:
+		return models.Detail{Field: "body", Message: "value must be an object"}
+	case errors.Is(err, io.EOF):
+		return models.Detail{Field: "body", Message: "value is required but missing"}
+	}
+	return models.Detail{Field: "body", Message: firstLine(err.Error())}
 }
 
 // invalid makes the error of a request whose fields are at fault.

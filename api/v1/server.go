@@ -93,7 +93,7 @@ func Routes(s server.StrictServerInterface, common Common) ([]Route, error) {
 // is about the request alone, so the caller reads it.
 func malformed(c *gin.Context, err error) {
 	if models.KindOf(err) == models.KindInternal && !tooLarge(err) {
-		err = models.Errorf(models.KindInvalid, "%s", err.Error())
+		err = invalid(undecoded(err))
 	}
 	reply.Error(c, err)
 }

@@ -225,14 +225,15 @@ func (c *cursor) integer(field string, low int64, high uint64, typ Type) (negati
 			m *= 10
 		}
 	}
+	limit := high
 	if d.negative {
-		high = -uint64(low)
+		limit = -uint64(low)
 	}
 	switch {
 	case m > 0 && e < 0:
 		return false, 0, invalid("%s: %s is no whole number, the model takes %s", fieldName(field), d.text, typ)
-	case !fits || m > high:
-		return false, 0, invalid("%s: %s is out of range for %s", fieldName(field), d.text, typ)
+	case !fits || m > limit:
+		return false, 0, invalid("%s: %s is out of range for %s: %d to %d", fieldName(field), d.text, typ, low, high)
 	}
 	return d.negative, m, nil
 }

@@ -134,3 +134,25 @@ func TestAFaultyDatasetIsRefusedWithTheList(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, r.Status)
 	require.Contains(t, string(r.Body), "not one of the 48 images has a label")
 }
+
+func TestAManifestThatIsNoManifestIsRefusedByField(t *testing.T) {
+	t.Parallel()
+	w := world.Start(t)
+	w.OK(http.MethodPost, "/api/v1/datasets", map[string]any{"name": "set"})
+	for name, test := range map[string]struct{ body, says string }{
+		"nothing":            {"", "body: value is required but missing"},
+		"no JSON":            {"x", "body: invalid character 'x'"},
+		"cut off":            {`{"files": [`, "body: unexpected EOF"},
+		"a list":             {"[]", "body: value must be an object"},
+		"files that are one": {`{"files": 1}`, "files: a value of another type is expected here, not: number"},
+		"a size in words":    {`{"files": [{"path": "a", "size_bytes": "1"}]}`, "files.size_bytes: a value of another type is expected here, not: string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := w.Do(http.MethodPost, "/api/v1/datasets/set/versions", []byte(test.body), "Content-Type", "application/json")
+			require.Equal(t, http.StatusBadRequest, r.Status, "%s", r.Body)
+			require.Contains(t, string(r.Body), test.says)
+			require.NotContains(t, string(r.Body), "Go ")
+		})
+	}
+}
