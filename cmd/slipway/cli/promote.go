@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/slipway-ml/slipway/openapi/client"
 )
@@ -91,6 +93,9 @@ func stage(p client.Promotion) string {
 		if p.Step >= 1 && p.Step <= len(p.Steps) {
 			step := p.Steps[p.Step-1]
 			line += fmt.Sprintf(": %d %% of the traffic, held for %s", step.Weight, seconds(step.HoldSeconds))
+			if p.State == client.PromotionStateShifting && unjudged(p, step) {
+				line += "; waits for more requests, not enough yet for a verdict"
+			}
 		}
 		if p.State == client.PromotionStatePaused {
 			line = "paused at " + line + ": " + or(p.Reason, "by "+or(p.PausedBy, "the analysis"))
@@ -101,4 +106,12 @@ func stage(p client.Promotion) string {
 	default:
 		return ""
 	}
+}
+
+// unjudged tells whether the analysis has no verdict on a step whose hold is over.
+func unjudged(p client.Promotion, step client.RolloutStep) bool {
+	over := step.StartedAt.Add(time.Duration(step.HoldSeconds * float64(time.Second)))
+	return slices.ContainsFunc(p.Analysis, func(a client.Analysis) bool {
+		return a.Verdict == client.AnalysisVerdictNotYet && a.Step == p.Step && a.At.After(over)
+	})
 }
