@@ -3,12 +3,14 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/libtnb/sqlite"
@@ -97,15 +99,18 @@ func (db *DB) openSQLite(path string, opts Options) error {
 		return fmt.Errorf("make the database's folder: %w", err)
 	}
 	lock, err := lockFile(path + ".lock")
-	if err != nil {
+	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return models.Errorf(models.KindConflict, "the database %s is in use by another slipway server; stop it, or use Postgres for several servers", path).Because(err)
+	}
+	if err != nil {
+		return fmt.Errorf("lock the database: %w", err)
 	}
 	db.lock, db.dialect = lock, "sqlite"
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)"
 	var write, read *sql.DB
 	if db.write, write, err = openPool(sqlite.Open(dsn+"&_txlock=immediate"), 1); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if db.read, read, err = openPool(sqlite.Open(dsn+"&_pragma=query_only(ON)"), opts.Readers); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -83,6 +84,21 @@ func TestOpenSQLite(t *testing.T) {
 		_, err := sqlstore.Open(t.Context(), uri, sqlstore.Options{})
 		require.True(t, models.IsKind(err, models.KindConflict), err)
 		require.ErrorContains(t, err, "in use by another slipway server")
+	})
+	t.Run("a lock that cannot be made is no other server's", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "x.db")
+		require.NoError(t, os.Mkdir(path+".lock", 0o755))
+		_, err := sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
+		require.ErrorContains(t, err, "x.db.lock: is a directory")
+		require.NotContains(t, err.Error(), "another slipway server")
+	})
+	t.Run("a file that is no database is named", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "x.db")
+		require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database", 1000)), 0o600))
+		_, err := sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
+		require.ErrorContains(t, err, path+": open the database: file is not a database")
 	})
 	t.Run("a database of a newer slipway is refused with both numbers", func(t *testing.T) {
 		t.Parallel()
