@@ -15,11 +15,11 @@ import (
 // writer is SQLite's one writer: it commits the closures that wait together,
 // a savepoint each, so that many clients share one fsync.
 type writer struct {
-	db   *DB
-	ops  chan *op
-	stop chan struct{}
-	once sync.Once
-	done sync.WaitGroup
+	db    *DB
+	ops   chan *op
+	stop  chan struct{}
+	once  sync.Once
+	ended chan struct{}
 }
 
 // maxBatch bounds how long the first closure of a batch waits for its commit.
@@ -33,8 +33,7 @@ type op struct {
 }
 
 func newWriter(db *DB) *writer {
-	w := &writer{db: db, ops: make(chan *op, maxBatch), stop: make(chan struct{})}
-	w.done.Add(1)
+	w := &writer{db: db, ops: make(chan *op, maxBatch), stop: make(chan struct{}), ended: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -44,30 +43,34 @@ func newWriter(db *DB) *writer {
 func (w *writer) do(ctx context.Context, fn func(storage.Tx) error) error {
 	o := &op{ctx: ctx, fn: fn, done: make(chan struct{})}
 	select {
-	case <-w.stop:
-		return errClosed()
-	default:
-	}
-	select {
 	case w.ops <- o:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-w.stop:
 		return errClosed()
 	}
-	<-o.done
-	return o.err
+	select {
+	case <-o.done:
+		return o.err
+	case <-w.ended:
+	}
+	select {
+	case <-o.done:
+		return o.err
+	default: // it came after the writer's last look
+		return errClosed()
+	}
 }
 
 func errClosed() error { return models.Errorf(models.KindUnavailable, "the server is stopping") }
 
 func (w *writer) close() {
 	w.once.Do(func() { close(w.stop) })
-	w.done.Wait()
+	<-w.ended
 }
 
 func (w *writer) run() {
-	defer w.done.Done()
+	defer close(w.ended)
 	for {
 		select {
 		case first := <-w.ops:
