@@ -3,15 +3,11 @@ package all
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/deploy/docker"
 	"github.com/slipway-ml/slipway/deploy/process"
-	"github.com/slipway-ml/slipway/models"
 )
 
 // Options are what the targets need.
@@ -39,12 +35,4 @@ func New(o Options) (Targets, error) {
 		"process": onProcess,
 		"docker":  onDocker,
 	}, nil
-}
-
-// Get finds a target by name.
-func (t Targets) Get(name string) (deploy.Target, error) {
-	if target, ok := t[name]; ok {
-		return target, nil
-	}
-	return nil, models.Errorf(models.KindInvalid, "there is no target %q: use %s", name, strings.Join(slices.Sorted(maps.Keys(t)), " or "))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"io"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -160,7 +161,7 @@ func (s *share) leastBusy(start uint64, tried []*instance) *instance {
 	var best *instance
 	for i := range s.instances {
 		in := s.instances[(start+uint64(i))%uint64(len(s.instances))]
-		if contains(tried, in) {
+		if slices.Contains(tried, in) {
 			continue
 		}
 		if best == nil || in.inFlight.Load() < best.inFlight.Load() {
@@ -168,15 +169,6 @@ func (s *share) leastBusy(start uint64, tried []*instance) *instance {
 		}
 	}
 	return best
-}
-
-func contains(list []*instance, in *instance) bool {
-	for _, other := range list {
-		if other == in {
-			return true
-		}
-	}
-	return false
 }
 
 // byWeight picks a share for a number in 0…. The stable release takes what is

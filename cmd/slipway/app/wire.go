@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +27,8 @@ import (
 	"github.com/slipway-ml/slipway/storage/blob/metered"
 )
 
-// Version is this build's; the linker sets it.
-var Version = "0.1.0"
+// Version is what the programs call themselves.
+const Version = "0.1.0"
 
 // parts is what wire builds: the back-ends, the handlers of the edge, the
 // workers of jobs, what starts with the server and what stops with it.
@@ -65,7 +67,7 @@ func (a *App) wire() (*parts, error) {
 	p.own = &v1.Server{
 		About: v1.About{
 			Version: Version, MLflowVersion: api.MLflowVersion, StartedAt: time.Now(),
-			Targets: []string{"docker", "process"}, Runtime: a.runtime(),
+			Targets: slices.Sorted(maps.Keys(p.targets)), Runtime: a.runtime(),
 		},
 		Audit: v1.Audit{Records: audit.Service{DB: a.db}},
 	}
