@@ -63,6 +63,7 @@ func TestGates(t *testing.T) {
 			require.ErrorContains(t, err, c.no)
 			require.Equal(t, models.PromotionRefused, p.State)
 			require.Contains(t, h.actions(), "promotion.refused", "the refusal is kept although the caller got an error")
+			require.Equal(t, 1, h.ended(models.PromotionRefused))
 		})
 	}
 }

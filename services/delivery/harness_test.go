@@ -38,6 +38,7 @@ type harbour struct {
 	db      *sqlstore.DB
 	target  *deploytest.Fake
 	traffic *gateway.Gateway
+	metrics prometheus.Gatherer
 	url     string
 	model   models.RegisteredModel
 	who     context.Context
@@ -86,6 +87,7 @@ func (h *harbour) start() {
 	db, err := sqlstore.Open(ctx, "sqlite:///"+filepath.Join(h.dir, "slipway.db"), sqlstore.Options{Log: log})
 	require.NoError(h.t, err)
 	reg := prometheus.NewRegistry()
+	h.metrics = reg
 	g, err := gateway.New(gateway.Config{Metrics: reg, Log: log, Warmup: -1})
 	require.NoError(h.t, err)
 	m, err := delivery.NewMetrics(reg)
@@ -456,4 +458,22 @@ func (h *harbour) kill(release int64, times int) {
 		h.target.Kill(ids[0], "signal: killed")
 		require.Eventually(h.t, func() bool { return h.target.Starts(ids[0]) > starts || len(h.ids(release)) == 0 || times == 3 }, waitFor, pollEach)
 	}
+}
+
+// ended counts the promotions that Prometheus was told to have ended so.
+func (h *harbour) ended(state models.PromotionState) int {
+	h.t.Helper()
+	families, err := h.metrics.Gather()
+	require.NoError(h.t, err)
+	n := 0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "slipway_delivery_promotions_total" && l.GetName() == "state" && l.GetValue() == string(state) {
+					n += int(m.GetCounter().GetValue())
+				}
+			}
+		}
+	}
+	return n
 }

@@ -30,8 +30,10 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-func (m *Metrics) count(p models.Promotion) {
-	if p.State.Final() {
-		m.promotions.WithLabelValues(p.Model, p.Environment, string(p.Cause), string(p.State)).Inc()
+func (m *Metrics) count(list ...models.Promotion) {
+	for _, p := range list {
+		if p.State.Final() {
+			m.promotions.WithLabelValues(p.Model, p.Environment, string(p.Cause), string(p.State)).Inc()
+		}
 	}
 }

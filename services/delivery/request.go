@@ -39,6 +39,7 @@ func (s *Service) Promote(ctx context.Context, r Request) (models.Promotion, err
 	if err != nil || p.State != refused {
 		return p, err
 	}
+	s.Metrics.count(p)
 	refusal := models.Errorf(models.KindConflict, "version %d cannot be promoted to %s: %s", p.Version, p.Environment, p.Reason)
 	for _, g := range p.Gates {
 		if !g.Passed {

@@ -51,8 +51,9 @@ func (s *Service) movedOn(ctx context.Context, was models.Promotion) bool {
 // newer one supersedes this.
 func (s *Service) begin(ctx context.Context, p models.Promotion) error {
 	var newer error
+	var older []models.Promotion
 	_, err := s.change(ctx, p.ID, build, "building the image", func(tx storage.Tx, p *models.Promotion) error {
-		newer = nil
+		newer, older = nil, nil
 		env, err := tx.Environments().Get(p.EnvironmentID)
 		if err != nil {
 			return err
@@ -72,12 +73,17 @@ func (s *Service) begin(ctx context.Context, p models.Promotion) error {
 				if err := s.move(tx, &o, supersede, fmt.Sprintf("promotion %d of version %d is newer", p.ID, p.Version)); err != nil {
 					return err
 				}
+				older = append(older, o)
 			}
 		}
 		return nil
 	})
 	if newer != nil {
 		_, err = s.change(ctx, p.ID, supersede, newer.Error(), nil)
+		return err
+	}
+	if err == nil {
+		s.Metrics.count(older...)
 	}
 	return err
 }

@@ -148,7 +148,9 @@ func (s *Service) keep(ctx context.Context) {
 		if changed {
 			err = errors.Join(err, s.route(ctx))
 		}
-		if text := fmt.Sprint(err); err != nil && text != said && ctx.Err() == nil {
+		if err == nil {
+			said = ""
+		} else if text := err.Error(); text != said && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "reconcile failed, will be tried again", "error", err)
 			said = text
 		}
