@@ -13,7 +13,7 @@ import (
 var rights = map[Right]map[string][]string{
 	Read: {
 		http.MethodGet: {
-			"/api/v1/server", "/api/v1/openapi.yaml", "/api/v1/docs", "/api/v1/audit",
+			"/api/v1/server", "/api/v1/openapi.yaml", "/api/v1/docs", "/api/v1/audit", "/api/v1/discovery",
 			"/api/v1/models/:model/pipeline", "/api/v1/models/:model/pipeline/revisions", "/api/v1/pipelines/schema",
 			"/api/v1/datasets", "/api/v1/datasets/:name", "/api/v1/datasets/:name/versions",
 			"/api/v1/datasets/:name/versions/:version", "/api/v1/datasets/:name/versions/:version/files",

@@ -37,6 +37,26 @@ func (h Environments) GetEnvironment(ctx context.Context, r server.GetEnvironmen
 	return server.GetEnvironment200JSONResponse(wireEnvironment(e)), nil
 }
 
+// DiscoverInstances tells Prometheus what to scrape.
+func (h Environments) DiscoverInstances(ctx context.Context, _ server.DiscoverInstancesRequestObject) (server.DiscoverInstancesResponseObject, error) {
+	routes, err := h.Delivery.Discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := server.DiscoverInstances200JSONResponse{}
+	for _, r := range routes {
+		for _, rel := range r.Releases {
+			for _, i := range rel.Instances {
+				found = append(found, server.ScrapeTarget{Targets: []string{i.Address}, Labels: map[string]string{
+					"model": r.Model, "environment": r.Environment,
+					"release": strconv.FormatInt(rel.Number, 10), "version": strconv.FormatInt(rel.Version, 10),
+				}})
+			}
+		}
+	}
+	return found, nil
+}
+
 // RollBack brings an earlier release back.
 func (h Environments) RollBack(ctx context.Context, r server.RollBackRequestObject) (server.RollBackResponseObject, error) {
 	back := delivery.Back{Model: r.Model, Environment: r.Environment}

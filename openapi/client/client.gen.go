@@ -1252,6 +1252,19 @@ type Runtime struct {
 	Serve string `json:"serve,omitempty,omitzero"`
 }
 
+// ScrapeTarget One instance, as Prometheus discovers it.
+type ScrapeTarget struct {
+	// Labels The labels of its series; model, environment, release, version.
+	//
+	// Example: {"environment":"production","model":"shapes-detector","release":"3","version":"4"}
+	Labels map[string]string `json:"labels"`
+
+	// Targets Its host and port, alone in the list.
+	//
+	// Example: ["127.0.0.1:41873"]
+	Targets []string `json:"targets"`
+}
+
 // Server What a server is and can do.
 type Server struct {
 	// Api The version of this API.
@@ -1898,6 +1911,14 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/datasets/{name}/versions/{version}/files (the `ListDatasetFiles` operationId).
 	ListDatasetFiles(ctx context.Context, name DatasetParam, version DatasetVersionParam, params *ListDatasetFilesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DiscoverInstances The instances that answer requests, for Prometheus
+	//
+	// Every instance that is ready, in the form of Prometheus' HTTP service discovery
+	// (`http_sd_configs`): each answers `/metrics` with the figures of its slipway-serve.
+	//
+	// Corresponds with GET /api/v1/discovery (the `DiscoverInstances` operationId).
+	DiscoverInstances(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetDocs This document as a page to read
 	//
 	// Corresponds with GET /api/v1/docs (the `GetDocs` operationId).
@@ -2392,6 +2413,24 @@ func (c *Client) CommitDatasetVersion(ctx context.Context, name DatasetParam, ve
 // Corresponds with GET /api/v1/datasets/{name}/versions/{version}/files (the `ListDatasetFiles` operationId).
 func (c *Client) ListDatasetFiles(ctx context.Context, name DatasetParam, version DatasetVersionParam, params *ListDatasetFilesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDatasetFilesRequest(c.Server, name, version, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DiscoverInstances The instances that answer requests, for Prometheus
+//
+// Every instance that is ready, in the form of Prometheus' HTTP service discovery
+// (`http_sd_configs`): each answers `/metrics` with the figures of its slipway-serve.
+//
+// Corresponds with GET /api/v1/discovery (the `DiscoverInstances` operationId).
+func (c *Client) DiscoverInstances(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDiscoverInstancesRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -3689,6 +3728,33 @@ func NewListDatasetFilesRequest(server string, name DatasetParam, version Datase
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDiscoverInstancesRequest constructs an http.Request for the DiscoverInstances method
+func NewDiscoverInstancesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/discovery")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -5602,6 +5668,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/datasets/{name}/versions/{version}/files (the `ListDatasetFiles` operationId).
 	ListDatasetFilesWithResponse(ctx context.Context, name DatasetParam, version DatasetVersionParam, params *ListDatasetFilesParams, reqEditors ...RequestEditorFn) (*ListDatasetFilesResponse, error)
 
+	// DiscoverInstancesWithResponse The instances that answer requests, for Prometheus
+	//
+	// Every instance that is ready, in the form of Prometheus' HTTP service discovery
+	// (`http_sd_configs`): each answers `/metrics` with the figures of its slipway-serve.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/discovery (the `DiscoverInstances` operationId).
+	DiscoverInstancesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DiscoverInstancesResponse, error)
+
 	// GetDocsWithResponse This document as a page to read
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6340,6 +6416,47 @@ func (r ListDatasetFilesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListDatasetFilesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DiscoverInstancesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]ScrapeTarget
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DiscoverInstancesResponse) GetJSON200() *[]ScrapeTarget {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r DiscoverInstancesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DiscoverInstancesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DiscoverInstancesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DiscoverInstancesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7794,6 +7911,22 @@ func (c *ClientWithResponses) ListDatasetFilesWithResponse(ctx context.Context, 
 	return ParseListDatasetFilesResponse(rsp)
 }
 
+// DiscoverInstancesWithResponse The instances that answer requests, for Prometheus
+//
+// Every instance that is ready, in the form of Prometheus' HTTP service discovery
+// (`http_sd_configs`): each answers `/metrics` with the figures of its slipway-serve.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/discovery (the `DiscoverInstances` operationId).
+func (c *ClientWithResponses) DiscoverInstancesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DiscoverInstancesResponse, error) {
+	rsp, err := c.DiscoverInstances(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDiscoverInstancesResponse(rsp)
+}
+
 // GetDocsWithResponse This document as a page to read
 //
 // Returns a wrapper object for the known response body format(s).
@@ -8620,6 +8753,32 @@ func ParseListDatasetFilesResponse(rsp *http.Response) (*ListDatasetFilesRespons
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest DatasetFileList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDiscoverInstancesResponse parses an HTTP response from a DiscoverInstancesWithResponse call
+func ParseDiscoverInstancesResponse(rsp *http.Response) (*DiscoverInstancesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DiscoverInstancesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []ScrapeTarget
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

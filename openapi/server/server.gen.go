@@ -1250,6 +1250,19 @@ type Runtime struct {
 	Serve string `json:"serve,omitempty,omitzero"`
 }
 
+// ScrapeTarget One instance, as Prometheus discovers it.
+type ScrapeTarget struct {
+	// Labels The labels of its series; model, environment, release, version.
+	//
+	// Example: {"environment":"production","model":"shapes-detector","release":"3","version":"4"}
+	Labels map[string]string `json:"labels"`
+
+	// Targets Its host and port, alone in the list.
+	//
+	// Example: ["127.0.0.1:41873"]
+	Targets []string `json:"targets"`
+}
+
 // Server What a server is and can do.
 type Server struct {
 	// Api The version of this API.
@@ -1769,6 +1782,9 @@ type ServerInterface interface {
 	// ListDatasetFiles The manifest of a version, by path
 	// (GET /api/v1/datasets/{name}/versions/{version}/files)
 	ListDatasetFiles(c *gin.Context, name DatasetParam, version DatasetVersionParam, params ListDatasetFilesParams)
+	// DiscoverInstances The instances that answer requests, for Prometheus
+	// (GET /api/v1/discovery)
+	DiscoverInstances(c *gin.Context)
 	// GetDocs This document as a page to read
 	// (GET /api/v1/docs)
 	GetDocs(c *gin.Context)
@@ -2266,6 +2282,19 @@ func (siw *ServerInterfaceWrapper) ListDatasetFiles(c *gin.Context) {
 	}
 
 	siw.Handler.ListDatasetFiles(c, name, version, params)
+}
+
+// DiscoverInstances operation middleware
+func (siw *ServerInterfaceWrapper) DiscoverInstances(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DiscoverInstances(c)
 }
 
 // GetDocs operation middleware
@@ -3576,6 +3605,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PUT(options.BaseURL+"/api/v1/datasets/:name/versions/:version/blobs/:digest", wrapper.PutDatasetBlob)
 	router.POST(options.BaseURL+"/api/v1/datasets/:name/versions/:version/commit", wrapper.CommitDatasetVersion)
 	router.GET(options.BaseURL+"/api/v1/datasets/:name/versions/:version/files", wrapper.ListDatasetFiles)
+	router.GET(options.BaseURL+"/api/v1/discovery", wrapper.DiscoverInstances)
 	router.GET(options.BaseURL+"/api/v1/docs", wrapper.GetDocs)
 	router.GET(options.BaseURL+"/api/v1/images/:digest", wrapper.GetImage)
 	router.GET(options.BaseURL+"/api/v1/models/:model/environments", wrapper.ListEnvironments)
@@ -3842,6 +3872,27 @@ type ListDatasetFilesResponseObject interface {
 type ListDatasetFiles200JSONResponse DatasetFileList
 
 func (response ListDatasetFiles200JSONResponse) VisitListDatasetFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiscoverInstancesRequestObject struct {
+}
+
+type DiscoverInstancesResponseObject interface {
+	VisitDiscoverInstancesResponse(w http.ResponseWriter) error
+}
+
+type DiscoverInstances200JSONResponse []ScrapeTarget
+
+func (response DiscoverInstances200JSONResponse) VisitDiscoverInstancesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -4695,6 +4746,9 @@ type StrictServerInterface interface {
 	// ListDatasetFiles The manifest of a version, by path
 	// (GET /api/v1/datasets/{name}/versions/{version}/files)
 	ListDatasetFiles(ctx context.Context, request ListDatasetFilesRequestObject) (ListDatasetFilesResponseObject, error)
+	// DiscoverInstances The instances that answer requests, for Prometheus
+	// (GET /api/v1/discovery)
+	DiscoverInstances(ctx context.Context, request DiscoverInstancesRequestObject) (DiscoverInstancesResponseObject, error)
 	// GetDocs This document as a page to read
 	// (GET /api/v1/docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -5148,6 +5202,30 @@ func (sh *strictHandler) ListDatasetFiles(ctx *gin.Context, name DatasetParam, v
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListDatasetFilesResponseObject); ok {
 		if err := validResponse.VisitListDatasetFilesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DiscoverInstances operation middleware
+func (sh *strictHandler) DiscoverInstances(ctx *gin.Context) {
+	var request DiscoverInstancesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DiscoverInstances(ctx, request.(DiscoverInstancesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DiscoverInstances")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DiscoverInstancesResponseObject); ok {
+		if err := validResponse.VisitDiscoverInstancesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

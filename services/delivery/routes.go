@@ -42,16 +42,22 @@ func (s *Service) route(ctx context.Context) error {
 // pushRoutes reads a table and sets it. Its caller holds s.push, so that an
 // older picture never replaces a newer one.
 func (s *Service) pushRoutes(ctx context.Context) error {
+	routes, err := s.Discover(ctx)
+	if err != nil {
+		return err
+	}
+	s.Traffic.Set(routes)
+	return nil
+}
+
+// Discover tells every instance that answers requests now, and what it runs.
+func (s *Service) Discover(ctx context.Context) ([]models.Route, error) {
 	var p picture
 	err := s.DB.View(ctx, func(tx storage.Tx) (err error) {
 		p, err = look(tx)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	s.Traffic.Set(p.routes(s.fleet))
-	return nil
+	return p.routes(s.fleet), err
 }
 
 func (p picture) routes(f *fleet) []models.Route {

@@ -52,6 +52,11 @@ func TestEveryQueryOfTheDashboardAndTheRulesHasDataDuringARollout(t *testing.T) 
 	}
 	logged := p.eventually(t, `slipway_model_metric{model="watched", metric="map50"}`)
 	require.Equal(t, "0.857", logged[0].Value[1], "what the training run logged")
+	for _, version := range []string{"1", "2"} {
+		p.eventually(t, `slipway_serve_model_info{job="slipway-serve", model="watched", environment="production", version="`+version+`"}`)
+	}
+	p.eventually(t, `slipway_db_transaction_duration_seconds_count{access="write", outcome="ok"}`)
+	p.eventually(t, `slipway_store_bytes_total{operation="put"}`)
 	require.Len(t, p.query(t, `slipway_gateway_traffic_weight_ratio{model="watched"} == 0.5`), 2)
 }
 

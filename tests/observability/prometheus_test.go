@@ -46,10 +46,11 @@ func startPrometheus(t *testing.T, server string) prometheus {
 	address := strings.TrimPrefix(server, "http://")
 	for from, to := range map[string]string{
 		"127.0.0.1:5000": address, "scrape_interval: 5s": "scrape_interval: 1s", "evaluation_interval: 15s": "evaluation_interval: 1s",
+		"refresh_interval: 10s": "refresh_interval: 1s",
 		"rules.yml": filepath.Join(root, "deploy", "prometheus", "rules.yml"),
 	} {
 		require.Contains(t, string(config), from)
-		config = []byte(strings.Replace(string(config), from, to, 1))
+		config = []byte(strings.ReplaceAll(string(config), from, to))
 	}
 	file := filepath.Join(dir, "prometheus.yml")
 	require.NoError(t, os.WriteFile(file, config, 0o600))
