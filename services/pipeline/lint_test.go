@@ -25,6 +25,9 @@ func TestLintNamesThePlaceAndWhatIsAllowed(t *testing.T) {
 		"a threshold that does not parse": {
 			`">= 0.80"`, `"about 0.8"`, `11:27: "about 0.8" does not parse: an operator (>=, >, <=, <) and a number`,
 		},
+		"a threshold in per cent": {
+			`">= 0.80"`, `">= 80"`, `11:27: map50 is 0 to 1, never 80: 80 % is 0.80`,
+		},
 		"a threshold without quotes and operator": {
 			`">= 0.80"`, `0.8`, `11:27: this is a number; write text: an operator`,
 		},

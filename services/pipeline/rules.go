@@ -104,8 +104,15 @@ func stepMetrics(t *tree, path string, step stepDoc) {
 			at := join(path+".thresholds", threshold.Metric)
 			t.add(t.places[at].key, at, "check: %s does not measure %q; %s", step.Check, threshold.Metric, allowed(threshold.Metric, names))
 			t.allow(names)
+		} else if share(threshold.Metric) && (threshold.Value < 0 || threshold.Value > 1) {
+			t.at(join(path+".thresholds", threshold.Metric), "%s is 0 to 1, never %g: 80 %% is 0.80", threshold.Metric, threshold.Value)
 		}
 	}
+}
+
+// share tells whether a metric is an average precision.
+func share(metric string) bool {
+	return strings.HasPrefix(metric, "map") || strings.HasPrefix(metric, "ap50")
 }
 
 // measures tells whether a metric is one of names, of one class too.

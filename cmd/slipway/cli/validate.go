@@ -147,7 +147,10 @@ func tellStep(s *Streams, step client.ValidationStep) {
 		if f.Subject != "" && !strings.HasPrefix(what, f.Subject) {
 			what = f.Subject + ": " + what
 		}
-		s.notef("            %s: %s", f.Severity, oneLine(what+" "+f.Remedy))
+		if f.Remedy != "" {
+			what += "; " + f.Remedy
+		}
+		s.notef("            %s: %s", f.Severity, oneLine(what))
 	}
 }
 
