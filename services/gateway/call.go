@@ -113,15 +113,16 @@ func (c *call) failed() bool {
 	return errors.Is(c.err, errUnreachable) || c.body.faultless() && !errors.As(c.err, new(*models.Error))
 }
 
-// count tells the analysis, but for the first requests of an instance and for
-// those that asked for a release by number.
+// count tells the analysis, but for the first requests of an instance, for
+// those that asked for a release by number, and for those that came before its
+// instances were started again with the server: its stop is not their fault.
 func (c *call) count(s *share, failed bool) {
 	s.release.answered.Add(1)
 	if failed {
 		s.release.failed.Add(1)
 		s.release.series.failures.Inc()
 	}
-	if c.to.release != 0 || (c.on != nil && c.on.answered.Add(1) <= c.gateway.cfg.Warmup) {
+	if c.to.release != 0 || !s.release.ran.Load() || (c.on != nil && c.on.answered.Add(1) <= c.gateway.cfg.Warmup) {
 		return
 	}
 	c.route.place.report(c.gateway.cfg.Now(), models.Outcome{Release: s.release.number, Failed: failed})

@@ -342,6 +342,24 @@ func TestUnsentRequestsGoElsewhere(t *testing.T) {
 	})
 }
 
+func TestARestartOfTheServerIsNoReleasesFault(t *testing.T) {
+	t.Parallel()
+	f := open(t, gateway.Config{})
+	f.Set(route(stable(50), candidate(50))) // as it is until the instances are started again
+	for range 20 {
+		code, text, _ := f.post(t, "/serve/m/prod/x", "x")
+		require.Equal(t, 599, code, text)
+	}
+	require.Zero(t, f.seen(1))
+	require.Zero(t, f.seen(2))
+
+	f.Set(route(stable(0, instance(t, says("ok"))), candidate(100, instance(t, says("ok")))))
+	f.Set(route(stable(0, instance(t, says("ok"))), candidate(100)))
+	code, _, _ := f.post(t, "/serve/m/prod/x", "x")
+	require.Equal(t, 200, code)
+	require.Equal(t, models.Sample{Requests: 1, Failures: 1}, f.seen(2), "its instance is gone since")
+}
+
 func TestBytesPassUnchangedAndStream(t *testing.T) {
 	t.Parallel()
 	binary := make([]byte, 3<<20)

@@ -43,6 +43,7 @@ type release struct {
 	failed   atomic.Int64
 	gone     atomic.Bool // out of the table: take it no more
 	goneAt   time.Time
+	ran      atomic.Bool          // had an instance since this server started
 	copies   map[string]*instance // by id and address
 }
 
@@ -97,6 +98,7 @@ func (g *Gateway) route(p *place, r models.Route, keep map[*release]bool) *route
 				rel.copies[name] = &instance{id: i.ID, address: i.Address}
 			}
 			s.instances = append(s.instances, rel.copies[name])
+			rel.ran.Store(true)
 		}
 		rt.shares = append(rt.shares, s)
 	}
