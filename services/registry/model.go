@@ -13,8 +13,10 @@ func (s *Service) CreateModel(ctx context.Context, name, description string, tag
 		return m, err
 	}
 	err = s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
-		m, err = tx.RegisteredModels().Create(models.RegisteredModel{Name: name, Description: description, Tags: tags})
-		return err
+		if m, err = tx.RegisteredModels().Create(models.RegisteredModel{Name: name, Description: description, Tags: tags}); err != nil {
+			return err
+		}
+		return tx.Audit(models.AuditRecord{Action: "model.created", Model: name})
 	})
 	return m, err
 }

@@ -203,3 +203,16 @@ func TestOneOfManyWhoCreateAModelWins(t *testing.T) {
 	}
 	require.Equal(t, 1, won)
 }
+
+func TestTheLifeOfAModelIsAudited(t *testing.T) {
+	t.Parallel()
+	w := world.Start(t)
+	createModel(w, "one")
+	w.OK(http.MethodPost, registered+"rename", object{"name": "one", "new_name": "two"})
+	w.OK(http.MethodDelete, registered+"delete", object{"name": "two"})
+	var actions []any
+	for _, rec := range w.OK(http.MethodGet, "/api/v1/audit", nil)["items"].([]any) {
+		actions = append(actions, rec.(object)["action"])
+	}
+	require.Equal(t, []any{"model.deleted", "model.renamed", "model.created"}, actions, "newest first")
+}
