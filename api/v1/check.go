@@ -152,7 +152,7 @@ func fault(field string, err error) models.Detail {
 		field, message = name, "no such field here; known: "+known(slices.Sorted(maps.Keys(s.Schema.Properties)))
 	}
 	if s.SchemaField == "pattern" {
-		message = fmt.Sprintf("%q does not match %s. %s", s.Value, s.Schema.Pattern, strings.TrimSpace(s.Schema.Description))
+		message = strings.TrimSpace(fmt.Sprintf("%q does not match %s. %s", s.Value, s.Schema.Pattern, strings.TrimSpace(s.Schema.Description)))
 	}
 	return models.Detail{Field: field, Message: message}
 }

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"sort"
@@ -52,7 +53,7 @@ func configFile(files []models.DatasetFile) (models.DatasetFile, error) {
 func readLayout(where string, text []byte, files []models.DatasetFile, open func(models.DatasetFile) ([]byte, error)) (layout, error) {
 	var c config
 	if err := yaml.Unmarshal(text, &c); err != nil {
-		return layout{}, models.Errorf(models.KindInvalid, "%s does not parse: %s", where, strings.TrimPrefix(err.Error(), "yaml: "))
+		return layout{}, models.Errorf(models.KindInvalid, "%s does not parse: %s", where, misread(err))
 	}
 	classes, err := c.classes(where)
 	if err != nil {
@@ -72,6 +73,16 @@ func readLayout(where string, text []byte, files []models.DatasetFile, open func
 		}
 	}
 	return l, nil
+}
+
+// misread says what is wrong with YAML, without our types.
+func misread(err error) string {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	reason, _, _ := strings.Cut(wrong.Errors[0], " into ")
+	return strings.Replace(reason, "cannot unmarshal", "this cannot stand here:", 1)
 }
 
 // classes reads names: a list, or a mapping from each id.

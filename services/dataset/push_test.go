@@ -230,6 +230,24 @@ func TestOtherWaysToWriteALayout(t *testing.T) {
 	}
 }
 
+func TestADescriptionOfAnotherShapeIsToldByItsLine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"hello":                    "data.yaml does not parse: line 1: this cannot stand here: !!str `hello`",
+		"names: [a]\nnc: [1, 2]\n": "data.yaml does not parse: line 2: this cannot stand here: !!seq",
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t)
+			_, err := s.Create(t.Context(), "set", "")
+			require.NoError(t, err)
+			_, err = push(t, s, good().with("data.yaml", text))
+			require.True(t, models.IsKind(err, models.KindInvalid), "%v", err)
+			require.EqualError(t, err, want)
+		})
+	}
+}
+
 func TestManifestsThatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
