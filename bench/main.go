@@ -80,6 +80,11 @@ func table(title, ours, theirs string, rows []row) {
 			r.ours.perSecond/r.theirs.perSecond)
 	}
 	w.Flush()
+	for _, r := range rows {
+		if r.ours.failed+r.theirs.failed > 0 {
+			fmt.Printf("%s: %d calls of %s failed, %d of %s\n", r.name, r.ours.failed, ours, r.theirs.failed, theirs)
+		}
+	}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
