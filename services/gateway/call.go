@@ -17,6 +17,7 @@ type call struct {
 	to      destination
 	pick    uint64
 	client  context.Context
+	writer  http.ResponseWriter
 	began   time.Time
 
 	at     *share    // where it is; its release is counted as in flight
@@ -156,6 +157,9 @@ const releaseHeader = "X-Slipway-Release"
 func answered(resp *http.Response) error {
 	c := callOf(resp.Request.Context())
 	c.status = resp.StatusCode
+	// It may answer while it still reads: without this the server throws away
+	// what is left of the body once the answer begins. HTTP/2 needs it not.
+	_ = http.NewResponseController(c.writer).EnableFullDuplex()
 	resp.Header.Set(releaseHeader, c.at.release.name)
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Body = &watchedAnswer{resp.Body, c}

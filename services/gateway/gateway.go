@@ -95,7 +95,7 @@ func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, rt *route, to destination) error {
-	c := &call{gateway: g, route: rt, to: to, pick: rand.Uint64(), began: g.cfg.Now()} //nolint:gosec // traffic, not secrets
+	c := &call{gateway: g, route: rt, to: to, writer: w, pick: rand.Uint64(), began: g.cfg.Now()} //nolint:gosec // traffic, not secrets
 	if k := r.Header.Get("X-Slipway-Key"); k != "" {
 		c.pick = hash(to.model, to.environment, k)
 	}
