@@ -47,7 +47,7 @@ func startPrometheus(t *testing.T, server string) prometheus {
 	for from, to := range map[string]string{
 		"127.0.0.1:5000": address, "scrape_interval: 5s": "scrape_interval: 1s", "evaluation_interval: 15s": "evaluation_interval: 1s",
 		"refresh_interval: 10s": "refresh_interval: 1s",
-		"rules.yml": filepath.Join(root, "deploy", "prometheus", "rules.yml"),
+		"rules.yml":             filepath.Join(root, "deploy", "prometheus", "rules.yml"),
 	} {
 		require.Contains(t, string(config), from)
 		config = []byte(strings.ReplaceAll(string(config), from, to))
