@@ -21,6 +21,10 @@ import (
 // 16 million characters, all else is far smaller.
 const maxBody = 64 << 20
 
+// maxUnsized bounds a body whose size is not told beforehand, which can only be
+// refused after it has been read. MLflow's clients always tell it.
+const maxUnsized = 8 << 20
+
 // decode reads a request into the struct that in points to, as MLflow's
 // servers do: from a GET's query or else from the JSON body, and from the
 // path's parameters. Fields unknown to the struct are ignored.
@@ -79,10 +83,14 @@ func readBody(c *gin.Context) ([]byte, error) {
 	if kind != "application/json" && c.Request.Method != http.MethodGet {
 		return nil, models.Errorf(models.KindInvalid, "Bad Request. Content-Type must be one of ['application/json'].")
 	}
-	if c.Request.ContentLength > maxBody {
-		return nil, &http.MaxBytesError{Limit: maxBody}
+	limit := int64(maxBody)
+	if c.Request.ContentLength < 0 {
+		limit = maxUnsized
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	if c.Request.ContentLength > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	if err != nil {
 		return nil, fmt.Errorf("read the body: %w", err)
 	}

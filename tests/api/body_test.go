@@ -36,5 +36,5 @@ func TestAGigabyteWhereJSONIsExpectedIsRefused(t *testing.T) {
 			require.Contains(t, string(body), "INVALID_PARAMETER_VALUE")
 		})
 	}
-	require.Less(t, peak(t, w.Pid())-before, int64(256<<20))
+	require.Less(t, peak(t, w.Pid())-before, int64(128<<20))
 }

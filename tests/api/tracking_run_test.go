@@ -219,8 +219,9 @@ func TestLongValuesAreRefusedWhereTheOperatorSaysSo(t *testing.T) {
 func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
 	t.Parallel()
 	m := startMLflow(t)
-	body := io.MultiReader(strings.NewReader(`{"run_id": "`), io.LimitReader(endless{}, 65<<20), strings.NewReader(`"}`))
+	// Its size is not told: the server knows when it has read too much.
+	body := io.MultiReader(strings.NewReader(`{"run_id": "`), io.LimitReader(endless{}, 8<<20), strings.NewReader(`"}`))
 	r := m.Do(http.MethodPost, a2+"runs/delete", body, "Content-Type", "application/json", "Expect", "100-continue")
 	require.Equal(t, http.StatusRequestEntityTooLarge, r.Status, "%s", r.Body)
-	require.Contains(t, r.JSON(t)["message"], "larger than 67108864 bytes")
+	require.Contains(t, r.JSON(t)["message"], "larger than 8388608 bytes")
 }
