@@ -50,8 +50,10 @@ testbed: ## Install the real parts that the tests start (Docker, Prometheus, act
 	@for part in tests/testbed/*/install; do $$part || exit 1; done
 
 .PHONY: bench
-bench: build python ## Measure beside what a user would otherwise use
-	@go run ./bench
+bench: build python ## Measure beside mlflow server and FastTrackML; CASES, PEERS, DATABASES, SPAN, ROUNDS narrow it
+	@bench/peers $(cache) >/dev/null
+	@go run ./bench $(if $(CASES),-cases $(CASES)) $(if $(PEERS),-peers $(PEERS)) $(if $(DATABASES),-databases $(DATABASES)) \
+		$(if $(SPAN),-span $(SPAN)) $(if $(ROUNDS),-rounds $(ROUNDS))
 
 .PHONY: format
 format: ## Format every file as "make check" wants it

@@ -2,153 +2,94 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"path/filepath"
-	"sync/atomic"
+	"os"
+	"slices"
 	"time"
 )
 
-const mlflowAPI = "/api/2.0/mlflow/"
-
-var asJSON = http.Header{"Content-Type": {"application/json"}}
-
-// api measures MLflow's calls on both servers, each on SQLite and a folder.
-func (b *bench) api(ctx context.Context) error {
-	slipway, err := filepath.Abs(filepath.Join(b.bin, "slipway"))
-	if err != nil {
-		return err
-	}
-	ours, err := b.apiOf(ctx, "slipway", func(port string) []string {
-		return []string{slipway, "server", "--port", port}
-	})
-	if err != nil {
-		return err
-	}
-	python, err := filepath.Abs(b.python)
-	if err != nil {
-		return err
-	}
-	theirs, err := b.apiOf(ctx, "mlflow", func(port string) []string {
-		return []string{
-			python, "-m", "mlflow", "server", "--port", port,
-			"--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts",
-		}
-	})
-	if err != nil {
-		return err
-	}
-	var rows []row
-	for _, c := range apiCases {
-		rows = append(rows, row{c.name, ours[c.name], theirs[c.name]})
-	}
-	table(fmt.Sprintf("MLflow API, SQLite, %d clients", b.clients), "slipway", "mlflow server", rows)
-	return nil
+// results of one database: the servers in order, and of each case the sample
+// of each server.
+type results struct {
+	database string
+	targets  []*target
+	cases    []benchCase
+	samples  map[string]map[string]*sample // by case and peer
 }
 
-func (b *bench) apiOf(ctx context.Context, name string, arguments func(port string) []string) (map[string]result, error) {
-	fmt.Printf("measuring the API of %s\n", name)
-	s, err := b.start(ctx, name, "/health", arguments)
+// api measures MLflow's calls on every peer, all of them on one kind of
+// database; they take turns within a case, so that what else the machine does
+// meets all of them.
+func (b *bench) api(ctx context.Context, kind string) (r *results, err error) {
+	peers, err := b.allPeers()
 	if err != nil {
 		return nil, err
 	}
-	defer s.stop()
-	l := apiLoad{url: s.url}
-	if err := l.prepare(ctx, b.clients); err != nil {
-		return nil, err
-	}
-	results := map[string]result{}
-	for _, c := range apiCases {
-		if results[c.name], err = b.load(ctx, func(ctx context.Context, client int) error { return c.call(ctx, &l, client) }); err != nil {
-			return nil, fmt.Errorf("%s, %s: %w", name, c.name, err)
+	r = &results{database: kind, samples: map[string]map[string]*sample{}}
+	var pg *postgres
+	if kind == "postgres" {
+		if pg, err = startPostgres(ctx, b.work); err != nil {
+			return nil, err
 		}
+		defer pg.stop()
 	}
-	return results, nil
-}
-
-// apiLoad is one server's experiment, a run of each client, and a model.
-type apiLoad struct {
-	url        string
-	experiment string
-	runs       []string
-	step       atomic.Int64
-}
-
-var apiCases = []struct {
-	name string
-	call func(ctx context.Context, l *apiLoad, client int) error
-}{
-	{"create run", func(ctx context.Context, l *apiLoad, _ int) error { _, err := l.newRun(ctx); return err }},
-	{"log metric", func(ctx context.Context, l *apiLoad, client int) error {
-		return l.post(ctx, "runs/log-metric", l.metric(client, "loss"), nil)
-	}},
-	{"log batch of 100", func(ctx context.Context, l *apiLoad, client int) error {
-		metrics := make([]map[string]any, 100)
-		for i := range metrics {
-			metrics[i] = l.metric(client, fmt.Sprintf("m%d", i))
+	defer func() {
+		for _, t := range r.targets {
+			t.stop()
 		}
-		return l.post(ctx, "runs/log-batch", map[string]any{"run_id": l.runs[client], "metrics": metrics}, nil)
-	}},
-	{"get run", func(ctx context.Context, l *apiLoad, client int) error {
-		_, err := call(ctx, "GET", l.url+mlflowAPI+"runs/get?run_id="+l.runs[client], nil, nil)
-		return err
-	}},
-	{"search runs, first 100", func(ctx context.Context, l *apiLoad, _ int) error {
-		return l.post(ctx, "runs/search", map[string]any{
-			"experiment_ids": []string{l.experiment}, "max_results": 100, "filter": "metrics.loss > 0.2",
-		}, nil)
-	}},
-	{"create version", func(ctx context.Context, l *apiLoad, client int) error {
-		return l.post(ctx, "model-versions/create", map[string]any{"name": "bench", "source": "mlflow-artifacts:/" + l.experiment + "/" + l.runs[client] + "/artifacts/model", "run_id": l.runs[client]}, nil)
-	}},
-}
-
-func (l *apiLoad) prepare(ctx context.Context, clients int) error {
-	var made struct {
-		ExperimentID string `json:"experiment_id"`
-	}
-	if err := l.post(ctx, "experiments/create", map[string]any{"name": "bench"}, &made); err != nil {
-		return err
-	}
-	l.experiment = made.ExperimentID
-	for range clients {
-		run, err := l.newRun(ctx)
+	}()
+	for _, p := range peers {
+		b.tell("%s: starting %s", kind, p.name)
+		t, err := b.launch(ctx, p, kind, pg)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		l.runs = append(l.runs, run)
+		r.targets = append(r.targets, t)
 	}
-	return l.post(ctx, "registered-models/create", map[string]any{"name": "bench"}, nil)
+	for _, c := range allCases() {
+		if len(b.cases) == 0 || slices.Contains(b.cases, c.name) {
+			r.cases = append(r.cases, c)
+			r.samples[c.name] = b.measure(ctx, c, r.targets)
+			b.tell("%s: %s", kind, r.line(c))
+		}
+	}
+	for _, t := range r.targets {
+		t.after = tree(t.pid).mib()
+	}
+	return r, ctx.Err()
 }
 
-func (l *apiLoad) newRun(ctx context.Context) (string, error) {
-	var made struct {
-		Run struct {
-			Info struct {
-				RunID string `json:"run_id"`
+// measure runs a case in rounds, every server in each.
+func (b *bench) measure(ctx context.Context, c benchCase, targets []*target) map[string]*sample {
+	samples, ops := map[string]*sample{}, map[string]op{}
+	for _, t := range targets {
+		name := t.peer.name
+		if c.only == nil && name == "files" || c.only != nil && !slices.Contains(c.only, name) {
+			continue
+		}
+		samples[name] = &sample{}
+		run, err := c.prepare(ctx, t)
+		if err != nil {
+			samples[name].err = fmt.Errorf("prepare: %w", err)
+			continue
+		}
+		ops[name] = run
+	}
+	clients := b.clients
+	if c.clients > 0 {
+		clients = c.clients
+	}
+	for range b.rounds {
+		for _, t := range targets {
+			if run := ops[t.peer.name]; run != nil && samples[t.peer.name].failed < 50 && ctx.Err() == nil {
+				samples[t.peer.name].round(ctx, t, clients, b.span, c.most, run)
 			}
 		}
 	}
-	err := l.post(ctx, "runs/create", map[string]any{"experiment_id": l.experiment, "start_time": time.Now().UnixMilli()}, &made)
-	return made.Run.Info.RunID, err
+	return samples
 }
 
-func (l *apiLoad) metric(client int, key string) map[string]any {
-	step := l.step.Add(1)
-	return map[string]any{
-		"run_id": l.runs[client], "key": key, "value": 1 / float64(step%9+1), "timestamp": time.Now().UnixMilli(), "step": step,
-	}
-}
-
-func (l *apiLoad) post(ctx context.Context, path string, body, into any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	answer, err := call(ctx, "POST", l.url+mlflowAPI+path, asJSON, text)
-	if err != nil || into == nil {
-		return err
-	}
-	return json.Unmarshal(answer, into)
+// tell writes a line of progress.
+func (b *bench) tell(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Since(b.began).Round(time.Second), fmt.Sprintf(format, args...))
 }

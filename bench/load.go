@@ -59,31 +59,39 @@ func (b *bench) load(ctx context.Context, one func(ctx context.Context, client i
 	}, nil
 }
 
+var asJSON = http.Header{"Content-Type": {"application/json"}}
+
 var client = &http.Client{
 	Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 	Timeout:   2 * time.Minute,
 }
 
-// call sends one request and gives the body of a 200.
-func call(ctx context.Context, method, url string, header http.Header, body []byte) ([]byte, error) {
+// call sends one request and wants a 200.
+func call(ctx context.Context, method, url string, header http.Header, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for name, values := range header {
 		request.Header[name] = values
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s %s: %d %.300s", method, url, answer.StatusCode, text)
+		return fmt.Errorf("%s %s: %d %.300s", method, url, answer.StatusCode, text)
 	}
-	return text, nil
+	return nil
+}
+
+// row is one case of slipway-serve: ours beside the other's.
+type row struct {
+	name         string
+	ours, theirs result
 }

@@ -1,7 +1,9 @@
 // Command bench measures Slipway beside what a user would otherwise use, on one
-// machine in one sitting: MLflow API calls a second beside "mlflow server", and
-// slipway-serve's requests a second beside a bare ONNX Runtime loop, which is
-// the limit. Clients and servers share the machine, so read the ratios.
+// machine in one sitting: MLflow's API beside "mlflow server" and FastTrackML,
+// on SQLite and on Postgres, artifacts beside a plain file server, and
+// slipway-serve beside a bare ONNX Runtime loop, which is the limit. Clients,
+// servers and database share the machine, so read the ratios, and the processor
+// time beside them. It writes a page in Markdown and ends what it started.
 package main
 
 import (
@@ -11,21 +13,30 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"text/tabwriter"
+	"slices"
+	"strings"
+	"syscall"
 	"time"
 )
 
 type bench struct {
-	python  string // interpreter with mlflow and onnxruntime
-	bin     string // slipway, slipway-serve, libonnxruntime.so
-	model   string // ONNX file that is served
-	work    string // scratch folder, removed at the end
-	clients int
-	span    time.Duration // of one case
+	cache     string
+	python    string // interpreter with onnxruntime
+	bin       string // slipway, slipway-serve, libonnxruntime.so
+	model     string // ONNX file that is served
+	work      string // scratch folder, removed at the end
+	out       string
+	peers     []string
+	databases []string
+	cases     []string // none is all
+	clients   int
+	rounds    int
+	span      time.Duration // of one round
+	began     time.Time
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -34,57 +45,70 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	cache := os.Getenv("SLIPWAY_CACHE")
-	if cache == "" {
-		cache = ".cache"
+	b := bench{cache: os.Getenv("SLIPWAY_CACHE"), began: time.Now()}
+	if b.cache == "" {
+		b.cache = ".cache"
 	}
-	b := bench{}
-	flag.StringVar(&b.python, "python", filepath.Join(cache, "python", "bin", "python"), "interpreter with mlflow and onnxruntime")
+	var err error
+	if b.cache, err = filepath.Abs(b.cache); err != nil {
+		return err
+	}
+	flag.StringVar(&b.python, "python", filepath.Join(b.cache, "python", "bin", "python"), "interpreter with onnxruntime")
 	flag.StringVar(&b.bin, "bin", "bin", "folder of the built programs")
 	flag.StringVar(&b.model, "model", "tests/data/shapes/v1.onnx", "ONNX file to serve")
+	flag.StringVar(&b.out, "out", "bench/results/performance.md", "page to write")
 	flag.IntVar(&b.clients, "clients", 8, "clients at once")
-	flag.DurationVar(&b.span, "span", 4*time.Second, "length of one case")
-	only := flag.String("only", "", "api or serve; both by default")
+	flag.IntVar(&b.rounds, "rounds", 3, "rounds of a case; the peers take turns in each")
+	flag.DurationVar(&b.span, "span", 1500*time.Millisecond, "length of one round")
+	peers := flag.String("peers", "slipway,mlflow,fasttrackml,files", "servers to measure")
+	databases := flag.String("databases", "sqlite,postgres,serve", "databases to measure on; serve is slipway-serve")
+	cases := flag.String("cases", "", "cases to measure; all by default. \"list\" lists them")
+	files := flag.String("files", "", "serve a folder on -port; the bench starts itself so")
+	port := flag.String("port", "", "")
 	flag.Parse()
-
-	var err error
+	if *files != "" {
+		return serveFiles(*files, *port)
+	}
+	if *cases == "list" {
+		for _, c := range allCases() {
+			fmt.Printf("%-16s%s\n", c.name, c.title)
+		}
+		return nil
+	}
+	b.peers, b.databases = strings.Split(*peers, ","), strings.Split(*databases, ",")
+	if *cases != "" {
+		b.cases = strings.Split(*cases, ",")
+	}
 	if b.work, err = os.MkdirTemp("", "slipway-bench-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.work)
+	return b.all(ctx)
+}
 
-	if *only != "serve" {
-		if err := b.api(ctx); err != nil {
+func (b *bench) all(ctx context.Context) error {
+	page := b.head()
+	for _, kind := range []string{"sqlite", "postgres"} {
+		if !slices.Contains(b.databases, kind) {
+			continue
+		}
+		r, err := b.api(ctx, kind)
+		if err != nil {
 			return err
 		}
+		page += r.page()
 	}
-	if *only != "api" {
-		return b.serve(ctx)
-	}
-	return nil
-}
-
-// row is one case: ours beside the other's.
-type row struct {
-	name         string
-	ours, theirs result
-}
-
-func table(title, ours, theirs string, rows []row) {
-	fmt.Printf("\n%s\n", title)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "case\t%s /s\tp99 ms\t%s /s\tp99 ms\tratio\n", ours, theirs)
-	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%.0f\t%.1f\t%.0f\t%.1f\t%.2fx\n", r.name,
-			r.ours.perSecond, milliseconds(r.ours.p99), r.theirs.perSecond, milliseconds(r.theirs.p99),
-			r.ours.perSecond/r.theirs.perSecond)
-	}
-	w.Flush()
-	for _, r := range rows {
-		if r.ours.failed+r.theirs.failed > 0 {
-			fmt.Printf("%s: %d calls of %s failed, %d of %s\n", r.name, r.ours.failed, ours, r.theirs.failed, theirs)
+	if slices.Contains(b.databases, "serve") && len(b.cases) == 0 {
+		text, err := b.serve(ctx)
+		if err != nil {
+			return err
 		}
+		page += text
 	}
+	page += fmt.Sprintf("\nThe whole run took %s.\n", time.Since(b.began).Round(time.Second))
+	fmt.Print(page)
+	if err := os.MkdirAll(filepath.Dir(b.out), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(b.out, []byte(page), 0o644)
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -16,27 +16,27 @@ import (
 
 // serve measures slipway-serve by both protocols, and with pictures, beside a
 // loop in one process that only calls ONNX Runtime.
-func (b *bench) serve(ctx context.Context) error {
+func (b *bench) serve(ctx context.Context) (string, error) {
 	limit, err := b.bareLoop(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	absolute := func(path string) string { a, _ := filepath.Abs(path); return a }
-	fmt.Println("measuring slipway-serve")
-	s, err := b.start(ctx, "serve", "/health", func(port string) []string {
+	b.tell("slipway-serve")
+	s, err := b.start(ctx, filepath.Join(b.work, "serve"), "/health", func(port string) []string {
 		return []string{
 			absolute(filepath.Join(b.bin, "slipway-serve")), "--model", absolute(b.model), "--name", "bench", "--version", "1",
 			"--port", port, "--threads", "1", "--ort", absolute(filepath.Join(b.bin, "libonnxruntime.so")),
 		}
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer s.stop()
 
 	picture, err := os.ReadFile(filepath.Join(filepath.Dir(b.model), "val", "images", "0000.jpg"))
 	if err != nil {
-		return err
+		return "", err
 	}
 	body, header := inferBinary()
 	var rows []row
@@ -50,22 +50,20 @@ func (b *bench) serve(ctx context.Context) error {
 		{"picture, /detect", "/detect", http.Header{"Content-Type": {"image/jpeg"}}, picture},
 	} {
 		got, err := b.load(ctx, func(ctx context.Context, _ int) error {
-			_, err := call(ctx, "POST", s.url+c.path, c.header, c.body)
-			return err
+			return call(ctx, "POST", s.url+c.path, c.header, c.body)
 		})
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+			return "", fmt.Errorf("%s: %w", c.name, err)
 		}
 		rows = append(rows, row{c.name, got, limit})
 	}
-	table(fmt.Sprintf("Serving %s, %d clients", filepath.Base(b.model), b.clients), "slipway-serve", "bare ONNX Runtime", rows)
-	return nil
+	return servingTable(rows), nil
 }
 
 // bareLoop is the limit: as many threads as the machine has, each calling
 // Run of a session with one thread.
 func (b *bench) bareLoop(ctx context.Context) (result, error) {
-	fmt.Println("measuring a bare ONNX Runtime loop")
+	b.tell("a bare ONNX Runtime loop")
 	out, err := exec.CommandContext(ctx, b.python, "bench/loop.py", b.model, strconv.FormatFloat(b.span.Seconds(), 'f', -1, 64)).Output()
 	if err != nil {
 		return result{}, fmt.Errorf("bench/loop.py: %w", err)
