@@ -11,7 +11,7 @@ all          = ./...
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: build
 build: bin/libonnxruntime.so ## Build bin/slipway, bin/slipway-serve and bin/libonnxruntime.so beside them
@@ -43,10 +43,15 @@ check: ## Check format and lint, and run the unit tests
 test: build python testbed ## Run every test, the user's own tools and real parts included
 	@$(gotestsum) $(all)
 
+.PHONY: test-postgres
+test-postgres: build python testbed ## Run every test that has a database on Postgres
+	@sum=$$(scripts/tool test $(cache)) && scripts/on-postgres $$sum --format pkgname -- -timeout 15m $(TESTFLAGS) \
+		./api/... ./services/... ./storage/sqlstore ./tests/api ./tests/cli ./tests/mlflow
+
 gotestsum = sum=$$(scripts/tool test $(cache)) && $$sum --format pkgname -- -timeout 15m $(TESTFLAGS)
 
 .PHONY: testbed
-testbed: ## Install the real parts that the tests start (Docker, Prometheus, act)
+testbed: ## Install the real parts that the tests start (Docker, Postgres, Prometheus, act)
 	@for part in tests/testbed/*/install; do $$part || exit 1; done
 
 .PHONY: bench

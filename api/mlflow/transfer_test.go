@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/slipway-ml/slipway/storage/blob"
 	"github.com/slipway-ml/slipway/storage/blob/mem"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 // torn is a store whose objects end early when they are read.
@@ -36,7 +36,7 @@ func (s torn) Get(ctx context.Context, key string, offset, length int64) (io.Rea
 
 func artifacts(t *testing.T, idle time.Duration) *httptest.Server {
 	t.Helper()
-	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "slipway.db"), sqlstore.Options{})
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, t.TempDir()), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	a := Artifacts{Service: artifact.New(db, torn{mem.New(time.Now)}), Idle: idle, Now: time.Now}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/slipway-ml/slipway/openapi/server"
 	"github.com/slipway-ml/slipway/services/idempotency"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 type counting struct {
@@ -27,7 +27,7 @@ func (c *counting) CreatePromotion(_ context.Context, r server.CreatePromotionRe
 
 func TestAPOSTWithAnIdempotencyKeyIsDoneOnce(t *testing.T) {
 	t.Parallel()
-	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "slipway.db"), sqlstore.Options{})
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, t.TempDir()), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	impl := &counting{}

@@ -26,6 +26,7 @@ import (
 	"github.com/slipway-ml/slipway/storage/sqlstore"
 	"github.com/slipway-ml/slipway/tests/testbed"
 	engine "github.com/slipway-ml/slipway/tests/testbed/docker"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 func TestMain(m *testing.M) {
@@ -54,7 +55,7 @@ func (f oneFile) Open(_ context.Context, e models.ManifestEntry) (io.ReadCloser,
 func realImages(t *testing.T) deploytest.Images {
 	t.Helper()
 	bin, dir := testbed.Bin(t), t.TempDir()
-	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(dir, "slipway.db"), sqlstore.Options{})
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, dir), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	blobs, err := local.New(filepath.Join(dir, "artifacts"))

@@ -18,11 +18,12 @@ import (
 	"github.com/slipway-ml/slipway/storage/blob"
 	"github.com/slipway-ml/slipway/storage/blob/mem"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 func database(t *testing.T) storage.DB {
 	t.Helper()
-	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "slipway.db"), sqlstore.Options{})
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, t.TempDir()), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return db

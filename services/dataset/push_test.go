@@ -16,12 +16,13 @@ import (
 	"github.com/slipway-ml/slipway/services/dataset"
 	"github.com/slipway-ml/slipway/storage/blob/local"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 func newService(t *testing.T) *dataset.Service {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(dir, "slipway.db"), sqlstore.Options{})
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, dir), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	blobs, err := local.New(filepath.Join(dir, "artifacts"))

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +26,7 @@ import (
 	"github.com/slipway-ml/slipway/services/job"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 // harbour is a delivery on a real database with real jobs and a real gateway;
@@ -84,7 +84,7 @@ func (h *harbour) start() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.t.Context()))
-	db, err := sqlstore.Open(ctx, "sqlite:///"+filepath.Join(h.dir, "slipway.db"), sqlstore.Options{Log: log})
+	db, err := sqlstore.Open(ctx, postgres.OrSQLite(h.t, h.dir), sqlstore.Options{Log: log})
 	require.NoError(h.t, err)
 	reg := prometheus.NewRegistry()
 	h.metrics = reg

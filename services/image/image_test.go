@@ -34,6 +34,7 @@ import (
 	"github.com/slipway-ml/slipway/storage/blob"
 	"github.com/slipway-ml/slipway/storage/blob/local"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 // files keeps the files of versions in memory.
@@ -107,7 +108,7 @@ func newWorld(t *testing.T) *world {
 	runtimeDir, err := programs()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(dir, "slipway.db"), sqlstore.Options{})
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, dir), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	blobs, err := local.New(filepath.Join(dir, "artifacts"))

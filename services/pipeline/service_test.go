@@ -1,7 +1,6 @@
 package pipeline_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,11 +8,12 @@ import (
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 func TestApplyKeepsRevisions(t *testing.T) {
 	t.Parallel()
-	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "slipway.db"), sqlstore.Options{})
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, t.TempDir()), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	s := &pipeline.Service{DB: db, Grammar: grammar(t)}

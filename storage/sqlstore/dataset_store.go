@@ -22,7 +22,7 @@ func (datasetRow) TableName() string { return "dataset" }
 type datasets struct{ *tx }
 
 // Datasets implements storage.Tx.
-func (t *tx) Datasets() storage.DatasetStore { return datasets{t} }
+func (t *tx) Datasets() storage.DatasetStore { return datasets{t.alone()} }
 
 // Create implements storage.DatasetStore.
 func (t datasets) Create(name, description string) (models.Dataset, error) {

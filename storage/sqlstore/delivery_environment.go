@@ -49,7 +49,7 @@ func (v environmentView) model() models.Environment {
 type environments struct{ *tx }
 
 // Environments implements storage.Tx.
-func (t *tx) Environments() storage.EnvironmentStore { return environments{t} }
+func (t *tx) Environments() storage.EnvironmentStore { return environments{t.alone()} }
 
 func (t environments) find(where string, args ...any) ([]models.Environment, error) {
 	var views []environmentView

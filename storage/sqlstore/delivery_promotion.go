@@ -102,7 +102,7 @@ func orZero[T any](v *T) (zero T) {
 type promotions struct{ *tx }
 
 // Promotions implements storage.Tx.
-func (t *tx) Promotions() storage.PromotionStore { return promotions{t} }
+func (t *tx) Promotions() storage.PromotionStore { return promotions{t.alone()} }
 
 func (t promotions) list(where func(*gorm.DB) *gorm.DB) ([]models.Promotion, error) {
 	var views []promotionView

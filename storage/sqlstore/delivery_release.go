@@ -83,7 +83,7 @@ func (v releaseView) model() (models.Release, error) {
 type releases struct{ *tx }
 
 // Releases implements storage.Tx.
-func (t *tx) Releases() storage.ReleaseStore { return releases{t} }
+func (t *tx) Releases() storage.ReleaseStore { return releases{t.alone()} }
 
 func (t releases) all() *gorm.DB {
 	return t.db.Table("release AS r").

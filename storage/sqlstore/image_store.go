@@ -45,7 +45,7 @@ type imageView struct {
 type images struct{ *tx }
 
 // Images implements storage.Tx.
-func (t *tx) Images() storage.ImageStore { return images{t} }
+func (t *tx) Images() storage.ImageStore { return images{t.alone()} }
 
 // Ensure implements storage.ImageStore.
 func (t images) Ensure(img models.Image) (models.Image, error) {

@@ -30,7 +30,7 @@ func (pipelineRow) TableName() string { return "pipeline" }
 type pipelines struct{ *tx }
 
 // Pipelines implements storage.Tx.
-func (t *tx) Pipelines() storage.PipelineStore { return pipelines{t} }
+func (t *tx) Pipelines() storage.PipelineStore { return pipelines{t.alone()} }
 
 // Add implements storage.PipelineStore.
 func (t pipelines) Add(rev models.PipelineRevision) (models.PipelineRevision, error) {

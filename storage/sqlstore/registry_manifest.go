@@ -64,7 +64,7 @@ func (s artifactStore) Forget(path string) error {
 type manifestStore struct{ *tx }
 
 // Manifests implements storage.Tx.
-func (t *tx) Manifests() storage.ManifestStore { return manifestStore{t} }
+func (t *tx) Manifests() storage.ManifestStore { return manifestStore{t.alone()} }
 
 func (s manifestStore) Put(versionID int64, entries []models.ManifestEntry) error {
 	if len(entries) == 0 {

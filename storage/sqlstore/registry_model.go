@@ -12,7 +12,7 @@ import (
 type registeredModelStore struct{ *tx }
 
 // RegisteredModels implements storage.Tx.
-func (t *tx) RegisteredModels() storage.RegisteredModelStore { return registeredModelStore{t} }
+func (t *tx) RegisteredModels() storage.RegisteredModelStore { return registeredModelStore{t.alone()} }
 
 func noModel(name any) error {
 	return models.Errorf(models.KindNotFound, "Registered Model with name=%v not found", name)

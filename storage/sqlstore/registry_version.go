@@ -12,7 +12,7 @@ import (
 type versionStore struct{ *tx }
 
 // Versions implements storage.Tx.
-func (t *tx) Versions() storage.VersionStore { return versionStore{t} }
+func (t *tx) Versions() storage.VersionStore { return versionStore{t.alone()} }
 
 // tombstone keeps a deleted version's number and nothing of what it said.
 const tombstone = `UPDATE model_version SET deleted = 1, stage = 'None', description = '', source = '', download_uri = '',

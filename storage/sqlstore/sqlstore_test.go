@@ -1,33 +1,24 @@
 package sqlstore_test
 
 import (
-	"context"
 	"database/sql"
-	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
-	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
 	"github.com/slipway-ml/slipway/storage/storagetest"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
-// databases are those that every suite runs on: SQLite, and Postgres where
-// SLIPWAY_TEST_POSTGRES names a server.
+// databases are those that every suite runs on.
 func databases() map[string]storagetest.Open {
-	all := map[string]storagetest.Open{"sqlite": onSQLite}
-	if uri := os.Getenv("SLIPWAY_TEST_POSTGRES"); uri != "" {
-		all["postgres"] = func(t *testing.T) storage.DB { return onPostgres(t, uri) }
-	}
-	return all
+	return map[string]storagetest.Open{"sqlite": onSQLite, "postgres": onPostgres}
 }
 
 func onSQLite(t *testing.T) storage.DB {
@@ -35,25 +26,9 @@ func onSQLite(t *testing.T) storage.DB {
 	return opened(t, "sqlite:///"+filepath.Join(t.TempDir(), "test.db"))
 }
 
-// onPostgres gives the test a schema of its own.
-func onPostgres(t *testing.T, uri string) storage.DB {
+func onPostgres(t *testing.T) storage.DB {
 	t.Helper()
-	admin, err := sql.Open("pgx", uri)
-	require.NoError(t, err)
-	schema := "t" + uuid.New().String()[:8]
-	_, err = admin.ExecContext(t.Context(), "CREATE SCHEMA "+schema)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_, err := admin.ExecContext(context.Background(), fmt.Sprintf("DROP SCHEMA %s CASCADE", schema))
-		require.NoError(t, err)
-		require.NoError(t, admin.Close())
-	})
-	u, err := url.Parse(uri)
-	require.NoError(t, err)
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	return opened(t, u.String())
+	return opened(t, postgres.Database(t))
 }
 
 func opened(t *testing.T, uri string) *sqlstore.DB {

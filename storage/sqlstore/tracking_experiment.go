@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
@@ -43,8 +44,12 @@ func (t *tx) Experiments() storage.ExperimentStore { return experiments{t} }
 // Create implements storage.ExperimentStore.
 func (t experiments) Create(e models.Experiment) (int64, error) {
 	row := experimentRow{Name: e.Name, ArtifactLocation: e.ArtifactLocation, CreatedMS: e.CreatedMS, UpdatedMS: e.UpdatedMS}
-	if err := t.db.Create(&row).Error; err != nil {
-		return 0, t.taken(err, e.Name)
+	made := t.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+	if made.Error != nil {
+		return 0, made.Error
+	}
+	if made.RowsAffected == 0 {
+		return 0, t.taken(e.Name)
 	}
 	for _, tag := range e.Tags {
 		if err := t.SetTag(row.ID, tag); err != nil {
@@ -55,15 +60,10 @@ func (t experiments) Create(e models.Experiment) (int64, error) {
 }
 
 // taken explains a name that exists, which may be a deleted experiment's.
-func (t experiments) taken(err error, name string) error {
-	if !errors.Is(err, gorm.ErrDuplicatedKey) {
-		return err
-	}
-	if t.dialect == "sqlite" { // a failed statement leaves Postgres' transaction unreadable
-		if have, err := t.ByName(name); err == nil && have.Lifecycle == models.LifecycleDeleted {
-			return models.Errorf(models.KindExists, "Experiment(name=%s) already exists in deleted state. You can restore the experiment, "+
-				"or permanently delete the experiment to create a new one.", name)
-		}
+func (t experiments) taken(name string) error {
+	if have, err := t.ByName(name); err == nil && have.Lifecycle == models.LifecycleDeleted {
+		return models.Errorf(models.KindExists, "Experiment(name=%s) already exists in deleted state. You can restore the experiment, "+
+			"or permanently delete the experiment to create a new one.", name)
 	}
 	return models.Errorf(models.KindExists, "Experiment(name=%s) already exists. Use another name, or the experiment that has it.", name)
 }
@@ -121,9 +121,9 @@ func (t experiments) Update(id int64, u models.ExperimentUpdate) error {
 	if u.Lifecycle != nil {
 		set["deleted_ms"] = deletedAt(*u.Lifecycle, u.UpdatedMS)
 	}
-	err := t.db.Model(&experimentRow{}).Where("id = ?", id).Updates(set).Error
-	if err != nil && u.Name != nil {
-		return t.taken(err, *u.Name)
+	err := t.attempt(func() error { return t.db.Model(&experimentRow{}).Where("id = ?", id).Updates(set).Error })
+	if u.Name != nil && errors.Is(err, gorm.ErrDuplicatedKey) {
+		return t.taken(*u.Name)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,10 +21,43 @@ type tx struct {
 	db      *gorm.DB // bound to the transaction and ctx
 	dialect string
 	jobs    *river.Client[*sql.Tx]
+
+	parallel bool  // other transactions write at the same time: not yet alone
+	failed   error // of taking the lock, which no store's method returns
 }
 
 func (db *DB) newTx(ctx context.Context, g *gorm.DB) *tx {
 	return &tx{ctx: ctx, db: g.WithContext(ctx), dialect: db.dialect, jobs: db.inserter}
+}
+
+// deliveryLock is the number of the lock that alone takes.
+const deliveryLock = 0x736c6970 // "slip"
+
+// alone makes the writes of a transaction that reads and then decides (on a
+// registered model, a release, a manifest) wait for those of others, on
+// Postgres too: its services are written for one writer, as SQLite has it. The
+// hot paths of tracking do without: there constraints decide.
+func (t *tx) alone() *tx {
+	if t.parallel {
+		t.parallel = false
+		t.failed = t.db.Exec("SELECT pg_advisory_xact_lock(?)", deliveryLock).Error
+	}
+	return t
+}
+
+// attempt runs a statement that may fail without ending the transaction, which
+// is what a failed one does on Postgres.
+func (t *tx) attempt(fn func() error) error {
+	if t.dialect == "sqlite" {
+		return fn()
+	}
+	if err := t.db.Exec("SAVEPOINT attempt").Error; err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		return errors.Join(err, t.db.Exec("ROLLBACK TO attempt").Error)
+	}
+	return t.db.Exec("RELEASE attempt").Error
 }
 
 // InTx implements storage.DB.
@@ -34,7 +68,15 @@ func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	if db.writer != nil {
 		return db.writer.do(ctx, fn)
 	}
-	return db.transact(ctx, db.write, nil, func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
+	return db.transact(ctx, db.write, nil, func(g *gorm.DB) error {
+		t := db.newTx(ctx, g)
+		t.parallel = true
+		err := fn(t)
+		if t.failed != nil {
+			return t.failed
+		}
+		return err
+	})
 }
 
 // View implements storage.DB.

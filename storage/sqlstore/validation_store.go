@@ -37,7 +37,7 @@ type validationView struct {
 type validations struct{ *tx }
 
 // Validations implements storage.Tx.
-func (t *tx) Validations() storage.ValidationStore { return validations{t} }
+func (t *tx) Validations() storage.ValidationStore { return validations{t.alone()} }
 
 // Create implements storage.ValidationStore.
 func (t validations) Create(v models.Validation) (models.Validation, error) {

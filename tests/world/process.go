@@ -18,6 +18,7 @@ import (
 
 	"github.com/slipway-ml/slipway/cmd/slipway/cli"
 	"github.com/slipway-ml/slipway/deploy/process"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 // asCommand is the name by which this test program knows that it is to be the
@@ -60,6 +61,9 @@ func StartProcess(t testing.TB, dir string, flags ...string) *Process {
 	t.Helper()
 	args := append([]string{"server", "--port", "0", "--data-dir", dir, "--runtime-dir", filepath.Join(Root(), "bin")}, flags...)
 	cmd := Command(context.Background(), args...)
+	if uri := postgres.Of(t, dir); uri != "" {
+		cmd.Env = append(os.Environ(), "SLIPWAY_BACKEND_STORE_URI="+uri)
+	}
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

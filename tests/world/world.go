@@ -20,6 +20,7 @@ import (
 
 	"github.com/slipway-ml/slipway/cmd/slipway/app"
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 // World is one running server.
@@ -53,6 +54,9 @@ func StartIn(t testing.TB, dir string, changes ...func(*config.Config)) *World {
 	}
 	for _, change := range changes {
 		change(&cfg)
+	}
+	if cfg.BackendStoreURI == "" {
+		cfg.BackendStoreURI = postgres.Of(t, dir)
 	}
 	out := io.Discard
 	if os.Getenv("SLIPWAY_TEST_LOG") != "" {

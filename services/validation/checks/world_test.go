@@ -29,6 +29,7 @@ import (
 	"github.com/slipway-ml/slipway/storage/blob"
 	"github.com/slipway-ml/slipway/storage/blob/mem"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
 func TestMain(m *testing.M) {
@@ -50,7 +51,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := sqlstore.Open(t.Context(), "sqlite:///"+filepath.Join(dir, "slipway.db"), sqlstore.Options{})
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, dir), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	blobs := mem.New(time.Now)
