@@ -46,6 +46,7 @@ type DB struct {
 	serverID string
 	log      *slog.Logger
 	gauges   *gauges
+	keys     keyNumbers
 	lease    time.Duration
 }
 

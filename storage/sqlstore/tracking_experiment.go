@@ -76,10 +76,28 @@ func (t experiments) SetLocation(id int64, uri string) error {
 // Get implements storage.ExperimentStore.
 func (t experiments) Get(id int64) (models.Experiment, error) {
 	var row experimentRow
-	if err := t.db.Where("id = ?", id).Take(&row).Error; err != nil {
-		return models.Experiment{}, notFound(err, "No Experiment with id=%d exists", id)
+	var found bool
+	var tags []models.Tag
+	err := t.scan(`SELECT e.id, e.name, e.artifact_location, e.created_ms, e.updated_ms, e.deleted_ms, t.key, t.value
+		FROM experiment e LEFT JOIN experiment_tag t ON t.experiment_id = e.id WHERE e.id = ? ORDER BY t.key`, []any{id},
+		func(scan scanner) error {
+			found = true
+			var key, value *string
+			err := scan(&row.ID, &row.Name, &row.ArtifactLocation, &row.CreatedMS, &row.UpdatedMS, &row.DeletedMS, &key, &value)
+			if key != nil && value != nil {
+				tags = append(tags, models.Tag{Key: *key, Value: *value})
+			}
+			return err
+		})
+	if err != nil {
+		return models.Experiment{}, err
 	}
-	return t.withTags(row)
+	if !found {
+		return models.Experiment{}, models.Errorf(models.KindNotFound, "No Experiment with id=%d exists", id)
+	}
+	e := row.model()
+	e.Tags = tags
+	return e, nil
 }
 
 // ByName implements storage.ExperimentStore.

@@ -169,6 +169,9 @@ func (t loggedModels) logMetrics(run models.Run, points []models.Metric, keyIDs 
 			of = append(of, p.ModelID)
 		}
 	}
+	if len(of) == 0 {
+		return nil
+	}
 	keys, err := t.keys(of)
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
@@ -46,33 +48,80 @@ func (t metrics) Log(run models.Run, points []models.Metric) error {
 	if err != nil {
 		return err
 	}
-	rows := make([][]any, len(points))
-	latest := make(map[string]models.Metric, len(ids))
-	order := make([]string, 0, len(ids))
-	for i, p := range points {
-		value, nan := stored(p.Value)
-		rows[i] = []any{run.Key, ids[p.Key], p.TimestampMS, p.Step, value, nan}
-		have, seen := latest[p.Key]
-		if !seen {
-			order = append(order, p.Key)
-		}
-		if !seen || p.After(have) {
-			latest[p.Key] = p
-		}
-	}
-	if _, err := t.insert("INSERT INTO metric (run_id, key_id, timestamp_ms, step, value, is_nan)", "ON CONFLICT DO NOTHING", rows); err != nil {
-		return err
-	}
-	rows = rows[:0]
-	for _, key := range order {
-		p := latest[key]
-		value, nan := stored(p.Value)
-		rows = append(rows, []any{run.Key, ids[key], p.TimestampMS, p.Step, value, nan})
-	}
-	if _, err := t.insert("INSERT INTO latest_metric (run_id, key_id, timestamp_ms, step, value, is_nan)", onlyNewer("latest_metric", "run_id, key_id"), rows); err != nil {
+	if err := t.store(run.Key, points, latestOf(points, ids), ids); err != nil {
 		return err
 	}
 	return loggedModels(t).logMetrics(run, points, ids)
+}
+
+// latestOf gives the latest point of each key, by the key's number: the order
+// in which two writers meet the same rows.
+func latestOf(points []models.Metric, ids map[string]int64) []models.Metric {
+	latest := points
+	if len(ids) < len(points) { // some key comes twice
+		at := make(map[string]int, len(ids))
+		latest = make([]models.Metric, 0, len(ids))
+		for _, p := range points {
+			i, seen := at[p.Key]
+			switch {
+			case !seen:
+				at[p.Key] = len(latest)
+				latest = append(latest, p)
+			case p.After(latest[i]):
+				latest[i] = p
+			}
+		}
+	}
+	byID := func(a, b models.Metric) int { return cmp.Compare(ids[a.Key], ids[b.Key]) }
+	if !slices.IsSortedFunc(latest, byID) {
+		latest = slices.SortedFunc(slices.Values(latest), byID)
+	}
+	return latest
+}
+
+const metricColumns = " (run_id, key_id, timestamp_ms, step, value, is_nan)"
+
+// store writes points and the latest of them.
+func (t metrics) store(run int64, points, latest []models.Metric, ids map[string]int64) error {
+	if t.dialect == "postgres" {
+		return t.storeArrays(run, points, latest, ids)
+	}
+	for _, into := range []struct {
+		table, tail string
+		points      []models.Metric
+	}{
+		{"metric", "ON CONFLICT DO NOTHING", points},
+		{"latest_metric", onlyNewer("latest_metric", "run_id, key_id"), latest},
+	} {
+		values := make([]any, 0, 6*len(into.points))
+		for _, p := range into.points {
+			value, nan := stored(p.Value)
+			values = append(values, run, ids[p.Key], p.TimestampMS, p.Step, value, nan)
+		}
+		if _, err := t.insertFlat("INSERT INTO "+into.table+metricColumns, into.tail, 6, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeArrays is store for Postgres: one statement, whatever the number of
+// points, that reads an array for each column.
+func (t metrics) storeArrays(run int64, points, latest []models.Metric, ids map[string]int64) error {
+	const unnest = " SELECT ?::bigint, * FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::float8[], ?::smallint[]) "
+	args := make([]any, 0, 12)
+	for _, list := range [][]models.Metric{points, latest} {
+		keys, times, steps := make([]int64, len(list)), make([]int64, len(list)), make([]int64, len(list))
+		values, nans := make([]float64, len(list)), make([]int16, len(list))
+		for i, p := range list {
+			value, nan := stored(p.Value)
+			keys[i], times[i], steps[i], values[i], nans[i] = ids[p.Key], p.TimestampMS, p.Step, value, int16(nan)
+		}
+		args = append(args, run, keys, times, steps, values, nans)
+	}
+	_, err := t.exec("WITH every AS (INSERT INTO metric"+metricColumns+unnest+"ON CONFLICT DO NOTHING) "+
+		"INSERT INTO latest_metric"+metricColumns+unnest+onlyNewer("latest_metric", "run_id, key_id"), args...)
+	return err
 }
 
 // onlyNewer replaces a latest metric by a greater (step, time, value).
@@ -101,12 +150,20 @@ func (t metrics) History(runKey int64, q models.HistoryQuery) ([]models.Metric, 
 func (t metrics) points(key, query string, args []any) ([]models.Metric, error) {
 	var out []models.Metric
 	err := t.scan(query, args, func(scan scanner) error {
+		// Into any the driver's value goes as it is; anything else is reflected on.
+		var at, step, value, nan any
+		if err := scan(&at, &step, &value, &nan); err != nil {
+			return err
+		}
 		p := models.Metric{Key: key}
-		var nan int64
-		err := scan(&p.TimestampMS, &p.Step, &p.Value, &nan)
-		p.Value = restored(p.Value, nan)
+		p.TimestampMS, _ = at.(int64)
+		p.Step, _ = step.(int64)
+		p.Value, _ = value.(float64)
+		if marked, _ := nan.(int64); marked != 0 {
+			p.Value = math.NaN()
+		}
 		out = append(out, p)
-		return err
+		return nil
 	})
 	return out, err
 }

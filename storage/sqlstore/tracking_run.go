@@ -43,37 +43,38 @@ func (t *tx) Runs() storage.RunStore { return runs{t} }
 
 // Create implements storage.RunStore.
 func (t runs) Create(r models.Run) (int64, error) {
-	row := runRow{UUID: r.ID, ExperimentID: r.ExperimentID, Name: r.Name, UserName: r.User, Status: string(r.Status), StartMS: r.StartMS}
+	var end *int64
 	if r.EndMS != 0 {
-		row.EndMS = &r.EndMS
+		end = &r.EndMS
 	}
-	if err := t.db.Create(&row).Error; err != nil {
+	var id int64
+	if err := t.scan("INSERT INTO run (uuid, experiment_id, name, user_name, status, start_ms, end_ms) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+		[]any{r.ID, r.ExperimentID, r.Name, r.User, string(r.Status), r.StartMS, end},
+		func(scan scanner) error { return scan(&id) }); err != nil {
 		return 0, err
 	}
-	return row.ID, t.SetTags(row.ID, r.Tags)
+	return id, t.SetTags(id, r.Tags)
 }
 
 // Find implements storage.RunStore.
 func (t runs) Find(id string) (models.Run, error) {
-	var rows []runRow
-	if err := t.db.Raw("SELECT "+runColumns+" FROM run WHERE uuid = ?", id).Scan(&rows).Error; err != nil {
+	var row runRow
+	err := t.scan(`SELECT run.id, run.uuid, run.experiment_id, run.name, run.user_name, run.status, run.start_ms, run.end_ms, run.deleted_ms,
+		e.artifact_location FROM run JOIN experiment e ON e.id = run.experiment_id WHERE run.uuid = ?`, []any{id}, func(scan scanner) error {
+		return scan(&row.ID, &row.UUID, &row.ExperimentID, &row.Name, &row.UserName, &row.Status, &row.StartMS, &row.EndMS, &row.DeletedMS,
+			&row.ArtifactLocation)
+	})
+	if err != nil {
 		return models.Run{}, err
 	}
-	if len(rows) == 0 {
-		return models.Run{}, models.Errorf(models.KindNotFound, "Run with id=%s not found", id)
+	if row.ID == 0 {
+		return models.Run{}, noRun(id)
 	}
-	return rows[0].model(), nil
+	return row.model(), nil
 }
 
-// Load implements storage.RunStore.
-func (t runs) Load(id string) (models.Run, error) {
-	run, err := t.Find(id)
-	if err != nil {
-		return run, err
-	}
-	list := []models.Run{run}
-	err = t.load(list)
-	return list[0], err
+func noRun(id string) error {
+	return models.Errorf(models.KindNotFound, "Run with id=%s not found", id)
 }
 
 // load fills the data, inputs and outputs of runs.

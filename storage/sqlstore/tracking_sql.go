@@ -13,21 +13,29 @@ import (
 // insert writes rows by few statements: a hundred, ten or one row in each, so
 // that the statements a connection prepares are few too.
 func (t *tx) insert(head, tail string, rows [][]any) (affected int64, err error) {
-	for len(rows) > 0 {
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	return t.insertFlat(head, tail, len(rows[0]), slices.Concat(rows...))
+}
+
+// insertFlat is insert with the values of all rows behind one another.
+func (t *tx) insertFlat(head, tail string, width int, values []any) (affected int64, err error) {
+	for len(values) > 0 {
 		n := 1
 		for _, size := range []int{100, 10} {
-			if len(rows) >= size {
+			if len(values) >= size*width {
 				n = size
 				break
 			}
 		}
-		row := "(?" + strings.Repeat(", ?", len(rows[0])-1) + ")"
-		res := t.db.Exec(head+" VALUES "+row+strings.Repeat(", "+row, n-1)+" "+tail, slices.Concat(rows[:n]...)...)
-		if res.Error != nil {
-			return affected, res.Error
+		row := "(?" + strings.Repeat(", ?", width-1) + ")"
+		more, err := t.exec(head+" VALUES "+row+strings.Repeat(", "+row, n-1)+" "+tail, values[:n*width]...)
+		if err != nil {
+			return affected, err
 		}
-		affected += res.RowsAffected
-		rows = rows[n:]
+		affected += more
+		values = values[n*width:]
 	}
 	return affected, nil
 }
@@ -56,23 +64,35 @@ func jsonList[T int64 | string](list []T) string {
 // keyIDs gives the numbers of keys, new ones included.
 func (t *tx) keyIDs(names []string) (map[string]int64, error) {
 	ids := make(map[string]int64, len(names))
-	names = slices.Clone(names)
+	t.keys.read(names, ids)
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return ids[name] != 0 })
+	if len(names) == 0 {
+		return ids, nil
+	}
 	slices.Sort(names) // one order, so that two writers never wait for each other
 	names = slices.Compact(names)
-	if err := t.readKeys(names, ids); err != nil || len(ids) == len(names) {
+	read := make(map[string]int64, len(names))
+	defer func() {
+		maps.Copy(ids, read)
+		if t.learned == nil {
+			t.learned = make(map[string]int64, len(read))
+		}
+		maps.Copy(t.learned, read)
+	}()
+	if err := t.readKeys(names, read); err != nil || len(read) == len(names) {
 		return ids, err
 	}
 	var rows [][]any
 	var fresh []string
 	for _, name := range names {
-		if _, known := ids[name]; !known {
+		if _, known := read[name]; !known {
 			rows, fresh = append(rows, []any{name}), append(fresh, name)
 		}
 	}
 	if _, err := t.insert("INSERT INTO tracking_key (name)", "ON CONFLICT (name) DO NOTHING", rows); err != nil {
 		return nil, err
 	}
-	return ids, t.readKeys(fresh, ids)
+	return ids, t.readKeys(fresh, read)
 }
 
 func (t *tx) readKeys(names []string, into map[string]int64) error {
@@ -83,23 +103,6 @@ func (t *tx) readKeys(names []string, into map[string]int64) error {
 		into[name] = id
 		return err
 	})
-}
-
-type scanner func(into ...any) error
-
-// scan runs a query and hands each row to fn.
-func (t *tx) scan(query string, args []any, fn func(scan scanner) error) error {
-	rows, err := t.db.Raw(query, args...).Rows()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := fn(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // keyOf is the number of a key that may not exist.
@@ -119,13 +122,35 @@ func (t *tx) setTags(table, owner string, id int64, tags []models.Tag) error {
 	if err != nil {
 		return err
 	}
-	rows := make([][]any, 0, len(last))
-	for _, name := range slices.Sorted(maps.Keys(last)) {
-		rows = append(rows, []any{id, ids[name], last[name]})
+	var p pairList
+	for _, name := range slices.SortedFunc(maps.Keys(last), func(a, b string) int { return cmp.Compare(ids[a], ids[b]) }) {
+		p.add(ids[name], last[name])
 	}
-	_, err = t.insert("INSERT INTO "+table+" ("+owner+", key_id, value)",
-		"ON CONFLICT ("+owner+", key_id) DO UPDATE SET value = excluded.value", rows)
+	_, err = t.insertPairs(table, owner, id, p, "ON CONFLICT ("+owner+", key_id) DO UPDATE SET value = excluded.value")
 	return err
+}
+
+// pairList is the tags or params of one owner, by the numbers of their keys.
+type pairList struct {
+	keys   []int64
+	values []string
+}
+
+func (p *pairList) add(key int64, value string) {
+	p.keys, p.values = append(p.keys, key), append(p.values, value)
+}
+
+// insertPairs writes into a table of (owner, key_id, value).
+func (t *tx) insertPairs(table, owner string, id int64, p pairList, tail string) (int64, error) {
+	head := "INSERT INTO " + table + " (" + owner + ", key_id, value)"
+	if t.dialect == "postgres" {
+		return t.exec(head+" SELECT ?::bigint, * FROM unnest(?::bigint[], ?::text[]) "+tail, id, p.keys, p.values)
+	}
+	values := make([]any, 0, 3*len(p.keys))
+	for i, key := range p.keys {
+		values = append(values, id, key, p.values[i])
+	}
+	return t.insertFlat(head, tail, 3, values)
 }
 
 // logParams writes params once into a table of (owner, key_id, value), and
@@ -142,11 +167,12 @@ func (t *tx) logParams(table, owner string, id int64, params []models.Param) ([]
 	if err != nil {
 		return nil, err
 	}
-	rows := make([][]any, len(params))
-	for i, p := range params {
-		rows[i] = []any{id, ids[p.Key], p.Value}
+	params = slices.SortedFunc(slices.Values(params), func(a, b models.Param) int { return cmp.Compare(ids[a.Key], ids[b.Key]) })
+	var list pairList
+	for _, p := range params {
+		list.add(ids[p.Key], p.Value)
 	}
-	stored, err := t.insert("INSERT INTO "+table+" ("+owner+", key_id, value)", "ON CONFLICT ("+owner+", key_id) DO NOTHING", rows)
+	stored, err := t.insertPairs(table, owner, id, list, "ON CONFLICT ("+owner+", key_id) DO NOTHING")
 	if err != nil || stored == int64(len(params)) {
 		return nil, err
 	}

@@ -21,13 +21,15 @@ type tx struct {
 	db      *gorm.DB // bound to the transaction and ctx
 	dialect string
 	jobs    *river.Client[*sql.Tx]
+	keys    *keyNumbers
+	learned map[string]int64 // numbers of keys, to be kept once it is committed
 
 	parallel bool  // other transactions write at the same time: not yet alone
 	failed   error // of taking the lock, which no store's method returns
 }
 
 func (db *DB) newTx(ctx context.Context, g *gorm.DB) *tx {
-	return &tx{ctx: ctx, db: g.WithContext(ctx), dialect: db.dialect, jobs: db.inserter}
+	return &tx{ctx: ctx, db: g.WithContext(ctx), dialect: db.dialect, jobs: db.inserter, keys: &db.keys}
 }
 
 // deliveryLock is the number of the lock that alone takes.
@@ -40,7 +42,7 @@ const deliveryLock = 0x736c6970 // "slip"
 func (t *tx) alone() *tx {
 	if t.parallel {
 		t.parallel = false
-		t.failed = t.db.Exec("SELECT pg_advisory_xact_lock(?)", deliveryLock).Error
+		_, t.failed = t.exec("SELECT pg_advisory_xact_lock(?)", deliveryLock)
 	}
 	return t
 }
@@ -68,15 +70,20 @@ func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	if db.writer != nil {
 		return db.writer.do(ctx, fn)
 	}
-	return db.transact(ctx, db.write, nil, func(g *gorm.DB) error {
-		t := db.newTx(ctx, g)
+	var t *tx
+	if err := db.transact(ctx, db.write, nil, func(g *gorm.DB) error {
+		t = db.newTx(ctx, g)
 		t.parallel = true
 		err := fn(t)
 		if t.failed != nil {
 			return t.failed
 		}
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	db.keys.add(t.learned)
+	return nil
 }
 
 // View implements storage.DB.

@@ -28,6 +28,7 @@ const maxBatch = 256
 type op struct {
 	ctx  context.Context
 	fn   func(storage.Tx) error
+	tx   *tx
 	err  error
 	done chan struct{}
 }
@@ -118,8 +119,12 @@ func (w *writer) commit(batch []*op) {
 		return nil
 	})
 	for _, o := range batch {
-		if err != nil && o.err == nil {
+		switch {
+		case o.err != nil:
+		case err != nil:
 			o.err = fmt.Errorf("commit: %w", err)
+		default:
+			w.db.keys.add(o.tx.learned)
 		}
 		close(o.done)
 	}
@@ -131,17 +136,22 @@ func (w *writer) one(g *gorm.DB, o *op) error {
 	if o.err = o.ctx.Err(); o.err != nil {
 		return nil //nolint:nilerr // it is the caller's, not the batch's
 	}
-	if err := g.Exec("SAVEPOINT op").Error; err != nil {
+	run := func(query string) error {
+		_, err := g.Statement.ConnPool.ExecContext(context.Background(), query)
+		return err
+	}
+	if err := run("SAVEPOINT op"); err != nil {
 		return err
 	}
 	// An interrupted statement would roll the whole batch back, so the
 	// closure's context keeps its values and loses its deadline.
-	if o.err = safely(func() error { return o.fn(w.db.newTx(context.WithoutCancel(o.ctx), g)) }); o.err != nil {
-		if err := g.Exec("ROLLBACK TO op").Error; err != nil {
+	o.tx = w.db.newTx(context.WithoutCancel(o.ctx), g)
+	if o.err = safely(func() error { return o.fn(o.tx) }); o.err != nil {
+		if err := run("ROLLBACK TO op"); err != nil {
 			return err
 		}
 	}
-	return g.Exec("RELEASE op").Error
+	return run("RELEASE op")
 }
 
 // safely turns a panic of a closure into its error, so that the other

@@ -1,0 +1,98 @@
+package sqlstore
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// exec runs a statement as it stands and gives the rows it changed: what gorm
+// does to build one costs more than most of ours cost to run.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	res, err := t.db.Statement.ConnPool.ExecContext(t.ctx, t.bind(query), args...)
+	if err != nil {
+		return 0, t.translated(err)
+	}
+	return res.RowsAffected()
+}
+
+type scanner func(into ...any) error
+
+// scan runs a query and hands each row to fn.
+func (t *tx) scan(query string, args []any, fn func(scan scanner) error) error {
+	rows, err := t.db.Statement.ConnPool.QueryContext(t.ctx, t.bind(query), args...)
+	if err != nil {
+		return t.translated(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return t.translated(rows.Err())
+}
+
+// bind writes the placeholders as the dialect has them. None of our statements
+// has a question mark of another meaning.
+func (t *tx) bind(query string) string {
+	if t.dialect == "sqlite" {
+		return query
+	}
+	var b strings.Builder
+	b.Grow(len(query) + 16)
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n))
+		query = after
+	}
+}
+
+// translated gives an error of the driver the meaning that gorm gives it.
+func (t *tx) translated(err error) error {
+	if translator, ok := t.db.Dialector.(gorm.ErrorTranslator); ok && err != nil {
+		return translator.Translate(err)
+	}
+	return err
+}
+
+// maxKeys bounds the numbers of keys kept in memory.
+const maxKeys = 20_000
+
+// keyNumbers are the committed numbers of tracking_key, which never change.
+type keyNumbers struct {
+	mu   sync.RWMutex
+	kept map[string]int64
+}
+
+func (k *keyNumbers) read(names []string, into map[string]int64) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for _, name := range names {
+		if id, ok := k.kept[name]; ok {
+			into[name] = id
+		}
+	}
+}
+
+// add keeps what a transaction that is committed has read or made.
+func (k *keyNumbers) add(learned map[string]int64) {
+	if len(learned) == 0 {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.kept == nil || len(k.kept)+len(learned) > maxKeys {
+		k.kept = make(map[string]int64, len(learned))
+	}
+	for name, id := range learned {
+		k.kept[name] = id
+	}
+}
