@@ -25,6 +25,7 @@ var rights = map[Right]map[string][]string{
 			"/api/v1/models/:model/environments/:environment/releases",
 			"/api/v1/models/:model/environments/:environment/releases/:release/log",
 			"/api/v1/promotions/:id", "/api/v1/promotions/:id/events",
+			"/api/v1/gc", "/api/v1/gc/:id",
 		},
 		http.MethodPost: {"/api/v1/pipelines/lint"},
 	},
@@ -44,6 +45,9 @@ var rights = map[Right]map[string][]string{
 			"/api/v1/promotions/:id/pause", "/api/v1/promotions/:id/resume", "/api/v1/promotions/:id/skip",
 			"/api/v1/promotions/:id/retry", "/api/v1/promotions/:id/cancel",
 		},
+	},
+	Operate: {
+		http.MethodPost: {"/api/v1/gc"},
 	},
 }
 

@@ -9,6 +9,7 @@ const (
 	JobRetire            = "retire"             // {release_id}
 	JobBuild             = "build"              // {version_id}
 	JobHash              = "hash"               // {version_id}
+	JobGC                = "gc"                 // {gc_id}
 )
 
 // QueueOf tells the queue of a job's kind: rollouts wait for hours and must

@@ -62,4 +62,8 @@ type Tx interface {
 	Environments() EnvironmentStore
 	Releases() ReleaseStore
 	Promotions() PromotionStore
+
+	// What nobody needs any more.
+	GCs() GCStore
+	Purge() PurgeStore
 }

@@ -35,6 +35,7 @@ type Server struct {
 	Environments
 	Promotions
 	Releases
+	Garbage
 }
 
 var _ server.StrictServerInterface = (*Server)(nil)

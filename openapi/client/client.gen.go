@@ -113,6 +113,30 @@ func (e FindingSeverity) Valid() bool {
 	}
 }
 
+// Defines values for GCState.
+const (
+	GCStateDone    GCState = "done"
+	GCStateFailed  GCState = "failed"
+	GCStatePending GCState = "pending"
+	GCStateRunning GCState = "running"
+)
+
+// Valid indicates whether the value is a known member of the GCState enum.
+func (e GCState) Valid() bool {
+	switch e {
+	case GCStateDone:
+		return true
+	case GCStateFailed:
+		return true
+	case GCStatePending:
+		return true
+	case GCStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GateState.
 const (
 	GateStatePassed  GateState = "passed"
@@ -722,6 +746,106 @@ type Finding struct {
 
 // FindingSeverity An error makes its step fail.
 type FindingSeverity string
+
+// GC defines model for GC.
+type GC struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// CreatedBy Who asked for it.
+	CreatedBy string `json:"created_by"`
+
+	// DryRun Whether it only tells what it would remove.
+	DryRun  bool      `json:"dry_run"`
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// HeldFiles Files that stay in their place because a version's manifest cites them.
+	HeldFiles int64 `json:"held_files"`
+	Id        int64 `json:"id"`
+
+	// Items The first thousand things by name.
+	Items []GCItem `json:"items"`
+
+	// MissingFiles Files that were recorded and were gone already.
+	MissingFiles int64 `json:"missing_files"`
+
+	// More How many things are not in `items`.
+	More int64 `json:"more"`
+
+	// OlderThanS How long ago something must have been deleted, in seconds.
+	OlderThanS int64 `json:"older_than_s"`
+
+	// Progress How far a step is.
+	Progress Progress `json:"progress"`
+
+	// Reason Why it ended early.
+	Reason    string    `json:"reason"`
+	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
+
+	// State `failed` when it ended early; what is left goes with the next one.
+	State GCState `json:"state"`
+
+	// Totals What was removed, or would be, by kind.
+	Totals []GCTotal `json:"totals"`
+}
+
+// GCItem defines model for GCItem.
+type GCItem struct {
+	// Bytes The size of those.
+	Bytes int64 `json:"bytes"`
+
+	// Files Its files.
+	Files int64 `json:"files"`
+
+	// Id Its id, number, digest or path.
+	Id string `json:"id"`
+
+	// Kind What.
+	//
+	// Example: run
+	Kind string `json:"kind"`
+
+	// Name Its name, or its model's.
+	Name string `json:"name"`
+}
+
+// GCList defines model for GCList.
+type GCList struct {
+	Items []GC `json:"items"`
+
+	// NextPageToken Absent on the last page.
+	NextPageToken string `json:"next_page_token,omitempty,omitzero"`
+}
+
+// GCRequest defines model for GCRequest.
+type GCRequest struct {
+	// DryRun Only tell what would be removed.
+	DryRun bool `json:"dry_run,omitempty,omitzero"`
+
+	// OlderThan How long ago something must have been deleted. What was deleted later can still be restored.
+	//
+	// Example: 30d
+	OlderThan string `json:"older_than,omitempty,omitzero"`
+}
+
+// GCState `failed` when it ended early; what is left goes with the next one.
+type GCState string
+
+// GCTotal defines model for GCTotal.
+type GCTotal struct {
+	// Bytes The size of those.
+	Bytes int64 `json:"bytes"`
+
+	// Count How many of them.
+	Count int64 `json:"count"`
+
+	// Files Their files.
+	Files int64 `json:"files"`
+
+	// Kind What.
+	//
+	// Example: run
+	Kind string `json:"kind"`
+}
 
 // Gate One condition of a promotion.
 type Gate struct {
@@ -1564,6 +1688,29 @@ type ListDatasetFilesParams struct {
 	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
 }
 
+// ListGCParams defines parameters for ListGC.
+type ListGCParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// StartGCParams defines parameters for StartGC.
+type StartGCParams struct {
+	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
+	// first one answered; with another request it is refused (400), and while the first one runs 409.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// GetGCParams defines parameters for GetGC.
+type GetGCParams struct {
+	// Wait Answer when the work has ended, or after this time with the state of then; at most 10m. Without it the answer
+	// comes at once.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
 // GetImageParams defines parameters for GetImage.
 type GetImageParams struct {
 	// Wait Answer when the work has ended, or after this time with the state of then; at most 10m. Without it the answer
@@ -1724,6 +1871,9 @@ type CreateDatasetJSONRequestBody = DatasetCreate
 
 // CreateDatasetVersionJSONRequestBody defines body for CreateDatasetVersion for application/json ContentType.
 type CreateDatasetVersionJSONRequestBody = DatasetVersionCreate
+
+// StartGCJSONRequestBody defines body for StartGC for application/json ContentType.
+type StartGCJSONRequestBody = GCRequest
 
 // CreatePromotionJSONRequestBody defines body for CreatePromotion for application/json ContentType.
 type CreatePromotionJSONRequestBody = PromotionCreate
@@ -1923,6 +2073,46 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/docs (the `GetDocs` operationId).
 	GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListGC Collections of garbage, newest first
+	//
+	// Corresponds with GET /api/v1/gc (the `ListGC` operationId).
+	ListGC(ctx context.Context, params *ListGCParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartGCWithBody Remove what nobody needs any more
+	//
+	// Removes runs, experiments, logged models, versions and registered models that were deleted longer ago than
+	// `older_than`, with their files; images that no release can come back to; data sets that were never committed;
+	// and files that nothing refers to. What a version's manifest cites, what a release that is live, warm or can be
+	// rolled back to needs, and committed data sets are never removed.
+	//
+	// With `dry_run` it only tells what it would remove. The same request again, while it is under way, answers it;
+	// another one is 409. One that was killed goes on when the server is up again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/gc (the `StartGC` operationId).
+	StartGCWithBody(ctx context.Context, params *StartGCParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartGC Remove what nobody needs any more
+	//
+	// Removes runs, experiments, logged models, versions and registered models that were deleted longer ago than
+	// `older_than`, with their files; images that no release can come back to; data sets that were never committed;
+	// and files that nothing refers to. What a version's manifest cites, what a release that is live, warm or can be
+	// rolled back to needs, and committed data sets are never removed.
+	//
+	// With `dry_run` it only tells what it would remove. The same request again, while it is under way, answers it;
+	// another one is 409. One that was killed goes on when the server is up again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/gc (the `StartGC` operationId).
+	StartGC(ctx context.Context, params *StartGCParams, body StartGCJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetGC A collection with what it removed, or would remove
+	//
+	// Corresponds with GET /api/v1/gc/{id} (the `GetGC` operationId).
+	GetGC(ctx context.Context, id IdParam, params *GetGCParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetImage An image
 	//
@@ -2446,6 +2636,86 @@ func (c *Client) DiscoverInstances(ctx context.Context, reqEditors ...RequestEdi
 // Corresponds with GET /api/v1/docs (the `GetDocs` operationId).
 func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetDocsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListGC Collections of garbage, newest first
+//
+// Corresponds with GET /api/v1/gc (the `ListGC` operationId).
+func (c *Client) ListGC(ctx context.Context, params *ListGCParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListGCRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartGCWithBody Remove what nobody needs any more
+//
+// Removes runs, experiments, logged models, versions and registered models that were deleted longer ago than
+// `older_than`, with their files; images that no release can come back to; data sets that were never committed;
+// and files that nothing refers to. What a version's manifest cites, what a release that is live, warm or can be
+// rolled back to needs, and committed data sets are never removed.
+//
+// With `dry_run` it only tells what it would remove. The same request again, while it is under way, answers it;
+// another one is 409. One that was killed goes on when the server is up again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/gc (the `StartGC` operationId).
+func (c *Client) StartGCWithBody(ctx context.Context, params *StartGCParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartGCRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartGC Remove what nobody needs any more
+//
+// Removes runs, experiments, logged models, versions and registered models that were deleted longer ago than
+// `older_than`, with their files; images that no release can come back to; data sets that were never committed;
+// and files that nothing refers to. What a version's manifest cites, what a release that is live, warm or can be
+// rolled back to needs, and committed data sets are never removed.
+//
+// With `dry_run` it only tells what it would remove. The same request again, while it is under way, answers it;
+// another one is 409. One that was killed goes on when the server is up again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/gc (the `StartGC` operationId).
+func (c *Client) StartGC(ctx context.Context, params *StartGCParams, body StartGCJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartGCRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetGC A collection with what it removed, or would remove
+//
+// Corresponds with GET /api/v1/gc/{id} (the `GetGC` operationId).
+func (c *Client) GetGC(ctx context.Context, id IdParam, params *GetGCParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetGCRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3782,6 +4052,188 @@ func NewGetDocsRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListGCRequest constructs an http.Request for the ListGC method
+func NewListGCRequest(server string, params *ListGCParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/gc")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartGCRequest calls the generic StartGC builder with application/json body
+func NewStartGCRequest(server string, params *StartGCParams, body StartGCJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartGCRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewStartGCRequestWithBody constructs an http.Request for the StartGC method, with any body, and a specified content type
+func NewStartGCRequestWithBody(server string, params *StartGCParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/gc")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetGCRequest constructs an http.Request for the GetGC method
+func NewGetGCRequest(server string, id IdParam, params *GetGCParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/gc/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -5685,6 +6137,50 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/docs (the `GetDocs` operationId).
 	GetDocsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDocsResponse, error)
 
+	// ListGCWithResponse Collections of garbage, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/gc (the `ListGC` operationId).
+	ListGCWithResponse(ctx context.Context, params *ListGCParams, reqEditors ...RequestEditorFn) (*ListGCResponse, error)
+
+	// StartGCWithBodyWithResponse Remove what nobody needs any more
+	//
+	// Removes runs, experiments, logged models, versions and registered models that were deleted longer ago than
+	// `older_than`, with their files; images that no release can come back to; data sets that were never committed;
+	// and files that nothing refers to. What a version's manifest cites, what a release that is live, warm or can be
+	// rolled back to needs, and committed data sets are never removed.
+	//
+	// With `dry_run` it only tells what it would remove. The same request again, while it is under way, answers it;
+	// another one is 409. One that was killed goes on when the server is up again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/gc (the `StartGC` operationId).
+	StartGCWithBodyWithResponse(ctx context.Context, params *StartGCParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartGCResponse, error)
+
+	// StartGCWithResponse Remove what nobody needs any more
+	//
+	// Removes runs, experiments, logged models, versions and registered models that were deleted longer ago than
+	// `older_than`, with their files; images that no release can come back to; data sets that were never committed;
+	// and files that nothing refers to. What a version's manifest cites, what a release that is live, warm or can be
+	// rolled back to needs, and committed data sets are never removed.
+	//
+	// With `dry_run` it only tells what it would remove. The same request again, while it is under way, answers it;
+	// another one is 409. One that was killed goes on when the server is up again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/gc (the `StartGC` operationId).
+	StartGCWithResponse(ctx context.Context, params *StartGCParams, body StartGCJSONRequestBody, reqEditors ...RequestEditorFn) (*StartGCResponse, error)
+
+	// GetGCWithResponse A collection with what it removed, or would remove
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/gc/{id} (the `GetGC` operationId).
+	GetGCWithResponse(ctx context.Context, id IdParam, params *GetGCParams, reqEditors ...RequestEditorFn) (*GetGCResponse, error)
+
 	// GetImageWithResponse An image
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6491,6 +6987,129 @@ func (r GetDocsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetDocsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListGCResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GCList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListGCResponse) GetJSON200() *GCList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListGCResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListGCResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListGCResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListGCResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StartGCResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *GC
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r StartGCResponse) GetJSON202() *GC {
+	return r.JSON202
+}
+
+// GetBody returns the raw response body bytes
+func (r StartGCResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartGCResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartGCResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartGCResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetGCResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GC
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetGCResponse) GetJSON200() *GC {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetGCResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetGCResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetGCResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetGCResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7940,6 +8559,74 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 	return ParseGetDocsResponse(rsp)
 }
 
+// ListGCWithResponse Collections of garbage, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/gc (the `ListGC` operationId).
+func (c *ClientWithResponses) ListGCWithResponse(ctx context.Context, params *ListGCParams, reqEditors ...RequestEditorFn) (*ListGCResponse, error) {
+	rsp, err := c.ListGC(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListGCResponse(rsp)
+}
+
+// StartGCWithBodyWithResponse Remove what nobody needs any more
+//
+// Removes runs, experiments, logged models, versions and registered models that were deleted longer ago than
+// `older_than`, with their files; images that no release can come back to; data sets that were never committed;
+// and files that nothing refers to. What a version's manifest cites, what a release that is live, warm or can be
+// rolled back to needs, and committed data sets are never removed.
+//
+// With `dry_run` it only tells what it would remove. The same request again, while it is under way, answers it;
+// another one is 409. One that was killed goes on when the server is up again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/gc (the `StartGC` operationId).
+func (c *ClientWithResponses) StartGCWithBodyWithResponse(ctx context.Context, params *StartGCParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartGCResponse, error) {
+	rsp, err := c.StartGCWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartGCResponse(rsp)
+}
+
+// StartGCWithResponse Remove what nobody needs any more
+//
+// Removes runs, experiments, logged models, versions and registered models that were deleted longer ago than
+// `older_than`, with their files; images that no release can come back to; data sets that were never committed;
+// and files that nothing refers to. What a version's manifest cites, what a release that is live, warm or can be
+// rolled back to needs, and committed data sets are never removed.
+//
+// With `dry_run` it only tells what it would remove. The same request again, while it is under way, answers it;
+// another one is 409. One that was killed goes on when the server is up again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/gc (the `StartGC` operationId).
+func (c *ClientWithResponses) StartGCWithResponse(ctx context.Context, params *StartGCParams, body StartGCJSONRequestBody, reqEditors ...RequestEditorFn) (*StartGCResponse, error) {
+	rsp, err := c.StartGC(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartGCResponse(rsp)
+}
+
+// GetGCWithResponse A collection with what it removed, or would remove
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/gc/{id} (the `GetGC` operationId).
+func (c *ClientWithResponses) GetGCWithResponse(ctx context.Context, id IdParam, params *GetGCParams, reqEditors ...RequestEditorFn) (*GetGCResponse, error) {
+	rsp, err := c.GetGC(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetGCResponse(rsp)
+}
+
 // GetImageWithResponse An image
 //
 // Returns a wrapper object for the known response body format(s).
@@ -8800,6 +9487,84 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 	response := &GetDocsResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseListGCResponse parses an HTTP response from a ListGCWithResponse call
+func ParseListGCResponse(rsp *http.Response) (*ListGCResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListGCResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GCList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartGCResponse parses an HTTP response from a StartGCWithResponse call
+func ParseStartGCResponse(rsp *http.Response) (*StartGCResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartGCResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest GC
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetGCResponse parses an HTTP response from a GetGCWithResponse call
+func ParseGetGCResponse(rsp *http.Response) (*GetGCResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetGCResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GC
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil

@@ -111,6 +111,30 @@ func (e FindingSeverity) Valid() bool {
 	}
 }
 
+// Defines values for GCState.
+const (
+	GCStateDone    GCState = "done"
+	GCStateFailed  GCState = "failed"
+	GCStatePending GCState = "pending"
+	GCStateRunning GCState = "running"
+)
+
+// Valid indicates whether the value is a known member of the GCState enum.
+func (e GCState) Valid() bool {
+	switch e {
+	case GCStateDone:
+		return true
+	case GCStateFailed:
+		return true
+	case GCStatePending:
+		return true
+	case GCStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GateState.
 const (
 	GateStatePassed  GateState = "passed"
@@ -720,6 +744,106 @@ type Finding struct {
 
 // FindingSeverity An error makes its step fail.
 type FindingSeverity string
+
+// GC defines model for GC.
+type GC struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// CreatedBy Who asked for it.
+	CreatedBy string `json:"created_by"`
+
+	// DryRun Whether it only tells what it would remove.
+	DryRun  bool      `json:"dry_run"`
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// HeldFiles Files that stay in their place because a version's manifest cites them.
+	HeldFiles int64 `json:"held_files"`
+	Id        int64 `json:"id"`
+
+	// Items The first thousand things by name.
+	Items []GCItem `json:"items"`
+
+	// MissingFiles Files that were recorded and were gone already.
+	MissingFiles int64 `json:"missing_files"`
+
+	// More How many things are not in `items`.
+	More int64 `json:"more"`
+
+	// OlderThanS How long ago something must have been deleted, in seconds.
+	OlderThanS int64 `json:"older_than_s"`
+
+	// Progress How far a step is.
+	Progress Progress `json:"progress"`
+
+	// Reason Why it ended early.
+	Reason    string    `json:"reason"`
+	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
+
+	// State `failed` when it ended early; what is left goes with the next one.
+	State GCState `json:"state"`
+
+	// Totals What was removed, or would be, by kind.
+	Totals []GCTotal `json:"totals"`
+}
+
+// GCItem defines model for GCItem.
+type GCItem struct {
+	// Bytes The size of those.
+	Bytes int64 `json:"bytes"`
+
+	// Files Its files.
+	Files int64 `json:"files"`
+
+	// Id Its id, number, digest or path.
+	Id string `json:"id"`
+
+	// Kind What.
+	//
+	// Example: run
+	Kind string `json:"kind"`
+
+	// Name Its name, or its model's.
+	Name string `json:"name"`
+}
+
+// GCList defines model for GCList.
+type GCList struct {
+	Items []GC `json:"items"`
+
+	// NextPageToken Absent on the last page.
+	NextPageToken string `json:"next_page_token,omitempty,omitzero"`
+}
+
+// GCRequest defines model for GCRequest.
+type GCRequest struct {
+	// DryRun Only tell what would be removed.
+	DryRun bool `json:"dry_run,omitempty,omitzero"`
+
+	// OlderThan How long ago something must have been deleted. What was deleted later can still be restored.
+	//
+	// Example: 30d
+	OlderThan string `json:"older_than,omitempty,omitzero"`
+}
+
+// GCState `failed` when it ended early; what is left goes with the next one.
+type GCState string
+
+// GCTotal defines model for GCTotal.
+type GCTotal struct {
+	// Bytes The size of those.
+	Bytes int64 `json:"bytes"`
+
+	// Count How many of them.
+	Count int64 `json:"count"`
+
+	// Files Their files.
+	Files int64 `json:"files"`
+
+	// Kind What.
+	//
+	// Example: run
+	Kind string `json:"kind"`
+}
 
 // Gate One condition of a promotion.
 type Gate struct {
@@ -1562,6 +1686,29 @@ type ListDatasetFilesParams struct {
 	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
 }
 
+// ListGCParams defines parameters for ListGC.
+type ListGCParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
+}
+
+// StartGCParams defines parameters for StartGC.
+type StartGCParams struct {
+	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
+	// first one answered; with another request it is refused (400), and while the first one runs 409.
+	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// GetGCParams defines parameters for GetGC.
+type GetGCParams struct {
+	// Wait Answer when the work has ended, or after this time with the state of then; at most 10m. Without it the answer
+	// comes at once.
+	Wait WaitParam `form:"wait,omitempty" json:"wait,omitempty,omitzero"`
+}
+
 // GetImageParams defines parameters for GetImage.
 type GetImageParams struct {
 	// Wait Answer when the work has ended, or after this time with the state of then; at most 10m. Without it the answer
@@ -1723,6 +1870,9 @@ type CreateDatasetJSONRequestBody = DatasetCreate
 // CreateDatasetVersionJSONRequestBody defines body for CreateDatasetVersion for application/json ContentType.
 type CreateDatasetVersionJSONRequestBody = DatasetVersionCreate
 
+// StartGCJSONRequestBody defines body for StartGC for application/json ContentType.
+type StartGCJSONRequestBody = GCRequest
+
 // CreatePromotionJSONRequestBody defines body for CreatePromotion for application/json ContentType.
 type CreatePromotionJSONRequestBody = PromotionCreate
 
@@ -1788,6 +1938,15 @@ type ServerInterface interface {
 	// GetDocs This document as a page to read
 	// (GET /api/v1/docs)
 	GetDocs(c *gin.Context)
+	// ListGC Collections of garbage, newest first
+	// (GET /api/v1/gc)
+	ListGC(c *gin.Context, params ListGCParams)
+	// StartGC Remove what nobody needs any more
+	// (POST /api/v1/gc)
+	StartGC(c *gin.Context, params StartGCParams)
+	// GetGC A collection with what it removed, or would remove
+	// (GET /api/v1/gc/{id})
+	GetGC(c *gin.Context, id IdParam, params GetGCParams)
 	// GetImage An image
 	// (GET /api/v1/images/{digest})
 	GetImage(c *gin.Context, digest string, params GetImageParams)
@@ -2308,6 +2467,117 @@ func (siw *ServerInterfaceWrapper) GetDocs(c *gin.Context) {
 	}
 
 	siw.Handler.GetDocs(c)
+}
+
+// ListGC operation middleware
+func (siw *ServerInterfaceWrapper) ListGC(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListGCParams
+
+	// ------------- Optional query parameter "max_results" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_results", c.Request.URL.Query(), &params.MaxResults, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_results: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", c.Request.URL.Query(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page_token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListGC(c, params)
+}
+
+// StartGC operation middleware
+func (siw *ServerInterfaceWrapper) StartGC(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartGCParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartGC(c, params)
+}
+
+// GetGC operation middleware
+func (siw *ServerInterfaceWrapper) GetGC(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetGCParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", c.Request.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter wait: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetGC(c, id, params)
 }
 
 // GetImage operation middleware
@@ -3607,6 +3877,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/datasets/:name/versions/:version/files", wrapper.ListDatasetFiles)
 	router.GET(options.BaseURL+"/api/v1/discovery", wrapper.DiscoverInstances)
 	router.GET(options.BaseURL+"/api/v1/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/api/v1/gc", wrapper.ListGC)
+	router.POST(options.BaseURL+"/api/v1/gc", wrapper.StartGC)
+	router.GET(options.BaseURL+"/api/v1/gc/:id", wrapper.GetGC)
 	router.GET(options.BaseURL+"/api/v1/images/:digest", wrapper.GetImage)
 	router.GET(options.BaseURL+"/api/v1/models/:model/environments", wrapper.ListEnvironments)
 	router.GET(options.BaseURL+"/api/v1/models/:model/environments/:environment", wrapper.GetEnvironment)
@@ -3928,6 +4201,74 @@ func (response GetDocs200TexthtmlResponse) VisitGetDocsResponse(w http.ResponseW
 		defer closer.Close()
 	}
 	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListGCRequestObject struct {
+	Params ListGCParams
+}
+
+type ListGCResponseObject interface {
+	VisitListGCResponse(w http.ResponseWriter) error
+}
+
+type ListGC200JSONResponse GCList
+
+func (response ListGC200JSONResponse) VisitListGCResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartGCRequestObject struct {
+	Params StartGCParams
+	Body   *StartGCJSONRequestBody
+}
+
+type StartGCResponseObject interface {
+	VisitStartGCResponse(w http.ResponseWriter) error
+}
+
+type StartGC202JSONResponse GC
+
+func (response StartGC202JSONResponse) VisitStartGCResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGCRequestObject struct {
+	Id     IdParam `json:"id"`
+	Params GetGCParams
+}
+
+type GetGCResponseObject interface {
+	VisitGetGCResponse(w http.ResponseWriter) error
+}
+
+type GetGC200JSONResponse GC
+
+func (response GetGC200JSONResponse) VisitGetGCResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
 	return err
 }
 
@@ -4752,6 +5093,15 @@ type StrictServerInterface interface {
 	// GetDocs This document as a page to read
 	// (GET /api/v1/docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
+	// ListGC Collections of garbage, newest first
+	// (GET /api/v1/gc)
+	ListGC(ctx context.Context, request ListGCRequestObject) (ListGCResponseObject, error)
+	// StartGC Remove what nobody needs any more
+	// (POST /api/v1/gc)
+	StartGC(ctx context.Context, request StartGCRequestObject) (StartGCResponseObject, error)
+	// GetGC A collection with what it removed, or would remove
+	// (GET /api/v1/gc/{id})
+	GetGC(ctx context.Context, request GetGCRequestObject) (GetGCResponseObject, error)
 	// GetImage An image
 	// (GET /api/v1/images/{digest})
 	GetImage(ctx context.Context, request GetImageRequestObject) (GetImageResponseObject, error)
@@ -5250,6 +5600,103 @@ func (sh *strictHandler) GetDocs(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetDocsResponseObject); ok {
 		if err := validResponse.VisitGetDocsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListGC operation middleware
+func (sh *strictHandler) ListGC(ctx *gin.Context, params ListGCParams) {
+	var request ListGCRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListGC(ctx, request.(ListGCRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListGC")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListGCResponseObject); ok {
+		if err := validResponse.VisitListGCResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartGC operation middleware
+func (sh *strictHandler) StartGC(ctx *gin.Context, params StartGCParams) {
+	var request StartGCRequestObject
+
+	request.Params = params
+
+	var body StartGCJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartGC(ctx, request.(StartGCRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartGC")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartGCResponseObject); ok {
+		if err := validResponse.VisitStartGCResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetGC operation middleware
+func (sh *strictHandler) GetGC(ctx *gin.Context, id IdParam, params GetGCParams) {
+	var request GetGCRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGC(ctx, request.(GetGCRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGC")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetGCResponseObject); ok {
+		if err := validResponse.VisitGetGCResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -46,6 +46,12 @@ func (s *Service) lockAll() (unlock func()) {
 	}
 }
 
+// Paused runs fn while no upload ends and no file is deleted.
+func (s *Service) Paused(fn func() error) error {
+	defer s.lockAll()()
+	return fn()
+}
+
 // keep makes what stands at or under a path free to be replaced: digests
 // recorded for it are forgotten, and bytes that a manifest cites get a name of
 // their own, which the manifest reads from then on. A crash at any point

@@ -25,6 +25,8 @@ func (s *Service) Build(ctx context.Context, versionID int64) (models.Image, err
 		return models.Image{}, err
 	}
 	defer release()
+	s.builds.RLock()
+	defer s.builds.RUnlock()
 	p, err := s.plan(ctx, versionID)
 	if err != nil {
 		return models.Image{}, err

@@ -30,8 +30,19 @@ type Config struct {
 // Service builds images and knows those that were built.
 type Service struct {
 	Config
-	locks locks
-	index sync.Mutex
+	locks  locks
+	index  sync.Mutex
+	builds sync.RWMutex // held for writing while blobs that no image needs are removed
+}
+
+// Paused runs fn while no image is built by this server, and tells whether it
+// did: where one is being built now, fn does not run.
+func (s *Service) Paused(fn func() error) (bool, error) {
+	if !s.builds.TryLock() {
+		return false, nil
+	}
+	defer s.builds.Unlock()
+	return true, fn()
 }
 
 // New makes a Service.

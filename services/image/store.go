@@ -69,6 +69,18 @@ func (s *Service) putBytes(ctx context.Context, data []byte) (string, error) {
 	return digest, err
 }
 
+// Relist writes the layout's index anew, where there is one.
+func (s *Service) Relist(ctx context.Context) error {
+	_, err := s.Blobs.Stat(ctx, layoutDir+"/index.json")
+	if models.IsKind(err, models.KindNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.writeIndex(ctx)
+}
+
 // writeIndex lists every ready image in the layout's index, a version's
 // newest under the name MODEL:VERSION. Nothing of ours reads it.
 func (s *Service) writeIndex(ctx context.Context) error {

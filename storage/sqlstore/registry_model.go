@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 
 	"gorm.io/gorm"
 
@@ -90,6 +91,16 @@ func (s registeredModelStore) Update(id int64, u models.RegisteredModelUpdate) e
 }
 
 func (s registeredModelStore) Delete(id int64) error {
+	now, err := s.Now()
+	if err != nil {
+		return err
+	}
+	dated := "UPDATE %s SET updated_us = ? WHERE %s = ?"
+	for table, column := range map[string]string{"registered_model": "id", "model_version": "model_id"} {
+		if err := s.db.Exec(fmt.Sprintf(dated, table, column), now.UnixMicro(), id).Error; err != nil {
+			return err
+		}
+	}
 	for _, statement := range []string{
 		"DELETE FROM registered_model_alias WHERE model_id = ?",
 		"DELETE FROM registered_model_tag WHERE model_id = ?",

@@ -73,13 +73,15 @@ func (t experiments) SetLocation(id int64, uri string) error {
 	return t.db.Model(&experimentRow{}).Where("id = ?", id).Update("artifact_location", uri).Error
 }
 
-// Get implements storage.ExperimentStore.
+// Get implements storage.ExperimentStore. What gc is removing (deleted at 0) is
+// not there any more.
 func (t experiments) Get(id int64) (models.Experiment, error) {
 	var row experimentRow
 	var found bool
 	var tags []models.Tag
 	err := t.scan(`SELECT e.id, e.name, e.artifact_location, e.created_ms, e.updated_ms, e.deleted_ms, t.key, t.value
-		FROM experiment e LEFT JOIN experiment_tag t ON t.experiment_id = e.id WHERE e.id = ? ORDER BY t.key`, []any{id},
+		FROM experiment e LEFT JOIN experiment_tag t ON t.experiment_id = e.id WHERE e.id = ? AND COALESCE(e.deleted_ms, 1) <> 0
+		ORDER BY t.key`, []any{id},
 		func(scan scanner) error {
 			found = true
 			var key, value *string

@@ -18,7 +18,8 @@ const (
 
 // loadRun reads a run with its data by one statement, which is one snapshot
 // and one round trip.
-const loadRun = `WITH r AS (SELECT run.*, e.artifact_location FROM run JOIN experiment e ON e.id = run.experiment_id WHERE run.uuid = ?)
+const loadRun = `WITH r AS (SELECT run.*, e.artifact_location FROM run JOIN experiment e ON e.id = run.experiment_id
+	WHERE run.uuid = ? AND COALESCE(run.deleted_ms, 1) <> 0)
 	SELECT 0, id, name, user_name, status, artifact_location, experiment_id, start_ms, end_ms, deleted_ms, CAST(0 AS DOUBLE PRECISION) FROM r
 	UNION ALL SELECT 1, m.key_id, k.name, '', '', '', m.timestamp_ms, m.step, m.is_nan, NULL, m.value
 		FROM r JOIN latest_metric m ON m.run_id = r.id JOIN tracking_key k ON k.id = m.key_id

@@ -56,11 +56,13 @@ func (t runs) Create(r models.Run) (int64, error) {
 	return id, t.SetTags(id, r.Tags)
 }
 
-// Find implements storage.RunStore.
+// Find implements storage.RunStore. What gc is removing (deleted at 0) is not
+// there any more.
 func (t runs) Find(id string) (models.Run, error) {
 	var row runRow
 	err := t.scan(`SELECT run.id, run.uuid, run.experiment_id, run.name, run.user_name, run.status, run.start_ms, run.end_ms, run.deleted_ms,
-		e.artifact_location FROM run JOIN experiment e ON e.id = run.experiment_id WHERE run.uuid = ?`, []any{id}, func(scan scanner) error {
+		e.artifact_location FROM run JOIN experiment e ON e.id = run.experiment_id WHERE run.uuid = ?
+		AND COALESCE(run.deleted_ms, 1) <> 0`, []any{id}, func(scan scanner) error {
 		return scan(&row.ID, &row.UUID, &row.ExperimentID, &row.Name, &row.UserName, &row.Status, &row.StartMS, &row.EndMS, &row.DeletedMS,
 			&row.ArtifactLocation)
 	})
@@ -126,12 +128,13 @@ func (t runs) SetLifecycle(key int64, l models.Lifecycle, atMS int64) error {
 	return t.db.Model(&runRow{}).Where("id = ?", key).Update("deleted_ms", deletedAt(l, atMS)).Error
 }
 
-// SetLifecycleIn implements storage.RunStore.
+// SetLifecycleIn implements storage.RunStore. What gc is removing stays so.
 func (t runs) SetLifecycleIn(experimentID int64, l models.Lifecycle, atMS int64) error {
 	q := t.db.Model(&runRow{}).Where("experiment_id = ?", experimentID)
 	if l == models.LifecycleDeleted {
 		q = q.Where("deleted_ms IS NULL")
 	}
+	q = q.Where("COALESCE(deleted_ms, 1) <> 0")
 	return q.Update("deleted_ms", deletedAt(l, atMS)).Error
 }
 

@@ -75,6 +75,7 @@ func (a *App) wire() (*parts, error) {
 	a.wireTracking(p)
 	a.wireRegistry(p)
 	a.wireImages(p)
+	a.wireGC(p)
 	if err := a.wireValidation(p); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ type Commands struct {
 	Retry    Retry    `cmd:"" help:"Ask again for what the last promotion in an environment asked."`
 	Lift     Lift     `cmd:"" help:"Lift the quarantine of a version in an environment."`
 	Audit    Audit    `cmd:"" help:"Show who decided what, when and why."`
+	GC       GC       `cmd:"" name:"gc" help:"Remove what was deleted long enough ago, and files that nothing needs."`
 	Doctor   Doctor   `cmd:"" help:"Look whether this machine has what Slipway needs."`
 	Version  Version  `cmd:"" help:"Print the version."`
 

@@ -1,0 +1,304 @@
+package gc
+
+import (
+	"context"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/storage/blob"
+)
+
+// sweep removes the objects under a folder that are older than the collection
+// and that unneeded chooses, a part at a time. alone runs each part while
+// nobody comes to need one of them.
+func (c *collection) sweep(ctx context.Context, kind models.Garbage, folder string, unneeded func(tx storage.Tx, list []blob.Object) ([]blob.Object, error), alone func(func() error) error) error {
+	var part []blob.Object
+	part = make([]blob.Object, 0, 5*batch)
+	flush := func() error {
+		if len(part) == 0 {
+			return nil
+		}
+		err := alone(func() error {
+			var going []blob.Object
+			if err := c.DB.View(ctx, func(tx storage.Tx) (err error) {
+				going, err = unneeded(tx, part)
+				return err
+			}); err != nil || len(going) == 0 {
+				return err
+			}
+			if !c.gc.DryRun {
+				if err := c.remove(ctx, going); err != nil {
+					return err
+				}
+			}
+			for _, o := range going {
+				c.gc.Report.Add(models.GCItem{Kind: kind, ID: o.Key, Files: 1, Bytes: o.Size})
+			}
+			return c.save(ctx)
+		})
+		part = part[:0]
+		return err
+	}
+	var removable []blob.Object // a walk is not to stumble over what goes
+	if err := c.Blobs.Walk(ctx, folder, func(o blob.Object) error {
+		if o.Modified.Before(c.began) {
+			removable = append(removable, o)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, o := range removable {
+		if part = append(part, o); len(part) == cap(part) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// images removes the blobs of the layout that no image has. While one is being
+// built, here or on another server, they stay.
+func (c *collection) images(ctx context.Context) error {
+	_, err := c.Builds.Paused(func() error {
+		var needed map[string]bool
+		building := false
+		look := func(tx storage.Tx) (err error) {
+			needed, building, err = tx.Purge().Digests()
+			if err != nil || building || c.gc.DryRun {
+				return err
+			}
+			return tx.Purge().ForgetLayers(needed)
+		}
+		var err error
+		if c.gc.DryRun {
+			err = c.DB.View(ctx, look)
+		} else {
+			err = c.DB.InTx(ctx, look)
+		}
+		if err != nil || building {
+			return err
+		}
+		if c.gc.DryRun { // those of images that would have gone are needed no more
+			if needed, err = c.neededAfter(ctx, needed); err != nil {
+				return err
+			}
+		}
+		return c.sweep(ctx, models.GarbageBlob, blob.Reserved+"/images/blobs", func(_ storage.Tx, list []blob.Object) (going []blob.Object, _ error) {
+			for _, o := range list {
+				if digest := path.Base(path.Dir(o.Key)) + ":" + path.Base(o.Key); !needed[digest] {
+					going = append(going, o)
+				}
+			}
+			return going, nil
+		}, now)
+	})
+	if err != nil || c.gc.DryRun {
+		return err
+	}
+	return c.Builds.Relist(ctx)
+}
+
+func now(fn func() error) error { return fn() }
+
+// neededAfter gives the digests that are needed once the images that may go
+// have gone.
+func (c *collection) neededAfter(ctx context.Context, needed map[string]bool) (map[string]bool, error) {
+	going := map[int64]bool{}
+	err := c.all(ctx, models.GarbageImage, func(_ context.Context, _ models.Garbage, list []models.Purgeable) error {
+		for _, p := range list {
+			going[p.Key] = true
+		}
+		return nil
+	})
+	if err != nil || len(going) == 0 {
+		return needed, err
+	}
+	needed = map[string]bool{}
+	return needed, c.DB.View(ctx, func(tx storage.Tx) error {
+		ready, err := tx.Images().Ready()
+		for _, img := range ready {
+			if going[img.ID] {
+				continue
+			}
+			needed[img.Digest], needed[img.ConfigDigest] = true, true
+			for _, l := range img.Layers {
+				needed[l.Digest] = true
+			}
+		}
+		return err
+	})
+}
+
+// frozen removes bytes that were kept for manifests which are no more.
+func (c *collection) frozen(ctx context.Context) error {
+	for _, folder := range []string{"sha256", "kept", "versions"} {
+		if err := c.sweep(ctx, models.GarbageFrozen, blob.Reserved+"/"+folder, uncited, c.Uploads.Paused); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// uncited chooses what no manifest cites, and what is not about to be cited: a
+// version's files that are hashed still.
+func uncited(tx storage.Tx, list []blob.Object) (going []blob.Object, err error) {
+	keys := make([]string, len(list))
+	versions := make([]int64, len(list))
+	for i, o := range list {
+		keys[i] = o.Key
+		if rest, ok := strings.CutPrefix(o.Key, blob.Reserved+"/versions/"); ok {
+			id, _, _ := strings.Cut(rest, "/")
+			versions[i], _ = strconv.ParseInt(id, 10, 64)
+		}
+	}
+	cited, err := tx.Purge().CitedKeys(keys)
+	if err != nil {
+		return nil, err
+	}
+	hashing, err := tx.Purge().Hashing(versions)
+	for i, o := range list {
+		if !cited[o.Key] && !hashing[versions[i]] {
+			going = append(going, o)
+		}
+	}
+	return going, err
+}
+
+// data removes blobs of data sets that were never committed. Their rows go
+// first: a push that begins meanwhile asks for them again.
+func (c *collection) data(ctx context.Context) error {
+	if !c.gc.DryRun {
+		if err := c.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Purge().ForgetDataBlobs() }); err != nil {
+			return err
+		}
+	}
+	return c.sweep(ctx, models.GarbageData, blob.Reserved+"/datasets", func(tx storage.Tx, list []blob.Object) (going []blob.Object, err error) {
+		digests := make([]string, len(list))
+		for i, o := range list {
+			digests[i] = path.Base(o.Key)
+		}
+		has, err := tx.Purge().DataBlobs(digests)
+		for i, o := range list {
+			if !has[digests[i]] {
+				going = append(going, o)
+			}
+		}
+		return going, err
+	}, now)
+}
+
+var runID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// orphans removes the folders of runs and logged models that are no more: what
+// a client uploaded after they were purged, and what a manifest cited then.
+func (c *collection) orphans(ctx context.Context) error {
+	after, highest := int64(-1), int64(0)
+	known := map[int64]bool{}
+	for {
+		var page map[int64]string
+		if err := c.DB.View(ctx, func(tx storage.Tx) (err error) {
+			page, highest, err = tx.Purge().Locations(after, 5*batch)
+			return err
+		}); err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		for id, uri := range page {
+			known[id], after = true, max(after, id)
+			key, ours := models.ArtifactKey(uri, c.ArtifactRoot)
+			if !ours || path.Base(key) != strconv.FormatInt(id, 10) {
+				continue
+			}
+			if err := c.orphansIn(ctx, key); err != nil {
+				return err
+			}
+		}
+	}
+	zero, ours := models.ArtifactKey(models.JoinURI(c.ArtifactRoot, "0"), c.ArtifactRoot)
+	if !ours {
+		return nil
+	}
+	root := strings.TrimPrefix(path.Dir(zero), ".")
+	tops, err := c.Blobs.List(ctx, root)
+	if err != nil {
+		return err
+	}
+	for _, top := range tops { // those of experiments that are no more
+		id, err := strconv.ParseInt(top.Name, 10, 64)
+		if err != nil || !top.IsDir || known[id] || id <= 0 || id > highest || strconv.FormatInt(id, 10) != top.Name {
+			continue
+		}
+		if err := c.orphansIn(ctx, path.Join(root, top.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collection) orphansIn(ctx context.Context, experiment string) error {
+	folders := map[string]string{} // id → folder
+	runs, err := c.Blobs.List(ctx, experiment)
+	if err != nil {
+		return err
+	}
+	for _, e := range runs {
+		if e.IsDir && runID.MatchString(e.Name) {
+			folders[e.Name] = experiment + "/" + e.Name
+		}
+	}
+	logged, err := c.Blobs.List(ctx, experiment+"/models")
+	if err != nil {
+		return err
+	}
+	for _, e := range logged {
+		if e.IsDir && strings.HasPrefix(e.Name, "m-") {
+			folders[e.Name] = experiment + "/models/" + e.Name
+		}
+	}
+	ids := make([]string, 0, len(folders))
+	for id := range folders {
+		ids = append(ids, id)
+	}
+	var owned map[string]bool // asked after the listing: a folder comes after its row
+	if err := c.DB.View(ctx, func(tx storage.Tx) (err error) {
+		owned, err = tx.Purge().Owners(ids)
+		return err
+	}); err != nil {
+		return err
+	}
+	for id, folder := range folders {
+		if owned[id] {
+			continue
+		}
+		f, err := c.folder(ctx, folder, nothing)
+		if err != nil {
+			return err
+		}
+		c.gc.Report.Missing += f.missing
+		if f.count > 0 {
+			c.gc.Report.Add(models.GCItem{Kind: models.GarbageOrphan, ID: folder, Files: f.count, Bytes: f.bytes})
+		}
+	}
+	return c.save(ctx)
+}
+
+// keys forgets requests that are done once, when their time is over.
+func (c *collection) keys(ctx context.Context) error {
+	return c.DB.InTx(ctx, func(tx storage.Tx) error {
+		n, err := tx.Purge().ExpiredKeys(c.began, c.gc.DryRun)
+		if err != nil || n == 0 {
+			return err
+		}
+		c.gc.Report.Items, c.gc.Report.Totals = clone(c.gc.Report)
+		c.gc.Report.Totals[models.GarbageKey] = models.GCTotal{Count: n}
+		return nil
+	})
+}
