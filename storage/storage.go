@@ -15,6 +15,10 @@ type DB interface {
 	InTx(ctx context.Context, fn func(tx Tx) error) error
 	// View runs fn in a read transaction: one consistent picture, no writes.
 	View(ctx context.Context, fn func(tx Tx) error) error
+	// Look is View without a transaction, which costs more than a short read
+	// does: for closures to which it is all one if others write between two of
+	// their statements.
+	Look(ctx context.Context, fn func(tx Tx) error) error
 	// Now is the database's clock, in UTC: the one that rules (holds, soaks,
 	// freezes, expiry) read.
 	Now(ctx context.Context) (time.Time, error)

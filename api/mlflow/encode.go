@@ -23,17 +23,18 @@ func answer(c *gin.Context, reply any) error {
 type double float64
 
 // MarshalJSON implements json.Marshaler.
-func (d double) MarshalJSON() ([]byte, error) {
-	f := float64(d)
+func (d double) MarshalJSON() ([]byte, error) { return appendDouble(nil, float64(d)), nil }
+
+func appendDouble(b []byte, f float64) []byte {
 	switch {
 	case math.IsNaN(f):
-		return []byte(`"NaN"`), nil
+		return append(b, `"NaN"`...)
 	case math.IsInf(f, 1):
-		return []byte(`"Infinity"`), nil
+		return append(b, `"Infinity"`...)
 	case math.IsInf(f, -1):
-		return []byte(`"-Infinity"`), nil
+		return append(b, `"-Infinity"`...)
 	}
-	return strconv.AppendFloat(nil, f, 'g', -1, 64), nil
+	return strconv.AppendFloat(b, f, 'g', -1, 64)
 }
 
 // pair is a tag or a param on the wire.

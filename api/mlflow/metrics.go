@@ -46,11 +46,49 @@ func (t Tracking) GetMetricHistory(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	points, next, err := t.Service.MetricHistory(c.Request.Context(), id, in.Key, in.MaxResults, in.PageToken)
+	text := make([]byte, 0, 64<<10)
+	next, err := t.Service.MetricHistory(c.Request.Context(), id, in.Key, in.MaxResults, in.PageToken, func(points []models.Metric) error {
+		for _, p := range points {
+			text = appendMetric(appendOpening(text, `{"metrics":[`, c.Writer.Written()), p)
+			if len(text) > 60<<10 {
+				if err := write(c, text); err != nil {
+					return err
+				}
+				text = text[:0]
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	return answer(c, metricsReply{metricsOf(points), next})
+	return write(c, appendClosing(text, next, c.Writer.Written()))
+}
+
+// appendOpening begins a list, or goes on with it: it has begun if something
+// stands in text or was sent before.
+func appendOpening(text []byte, opening string, sent bool) []byte {
+	if len(text) == 0 && !sent {
+		return append(text, opening...)
+	}
+	return append(text, ',')
+}
+
+// appendClosing ends a reply that is a list, absent if it is empty, and a token.
+func appendClosing(text []byte, next string, sent bool) []byte {
+	begun := len(text) > 0 || sent
+	if begun {
+		text = append(text, ']')
+	} else {
+		text = append(text, '{')
+	}
+	if next != "" {
+		if begun {
+			text = append(text, ',')
+		}
+		text = appendString(append(text, `"next_page_token":`...), next)
+	}
+	return append(text, "}\n"...)
 }
 
 // GetMetricHistoryBulk handles GET metrics/get-history-bulk, which browsers ask.

@@ -22,19 +22,6 @@ type runInfo struct {
 	ID           string `json:"run_id"`
 }
 
-type runData struct {
-	Metrics []metricReply `json:"metrics,omitempty"`
-	Params  []pair        `json:"params,omitempty"`
-	Tags    []pair        `json:"tags,omitempty"`
-}
-
-type runReply struct {
-	Info    runInfo    `json:"info"`
-	Data    runData    `json:"data"`
-	Inputs  runInputs  `json:"inputs"`
-	Outputs runOutputs `json:"outputs"`
-}
-
 func infoOf(r models.Run) runInfo {
 	return runInfo{
 		UUID: r.ID, ExperimentID: strconv.FormatInt(r.ExperimentID, 10), Name: r.Name, User: r.User, Status: string(r.Status),
@@ -42,20 +29,11 @@ func infoOf(r models.Run) runInfo {
 	}
 }
 
-func runOf(r models.Run) runReply {
-	return runReply{
-		Info: infoOf(r), Data: runData{metricsOf(r.Metrics), paramPairs(r.Params), tagPairs(r.Tags)},
-		Inputs: inputsOf(r), Outputs: outputsOf(r),
-	}
-}
-
 func answerRun(c *gin.Context, r models.Run, err error) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, struct {
-		Run runReply `json:"run"`
-	}{runOf(r)})
+	return write(c, append(appendRun(append(make([]byte, 0, 2048), `{"run":`...), r), "}\n"...))
 }
 
 // CreateRun handles POST runs/create.
@@ -171,14 +149,11 @@ func (t Tracking) SearchRuns(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	out := make([]runReply, len(found))
-	for i, r := range found {
-		out[i] = runOf(r)
+	var text []byte
+	for _, r := range found {
+		text = appendRun(appendOpening(text, `{"runs":[`, false), r)
 	}
-	return answer(c, struct {
-		Runs []runReply `json:"runs,omitempty"`
-		Next string     `json:"next_page_token,omitempty"`
-	}{out, next})
+	return write(c, appendClosing(text, next, false))
 }
 
 func orDefault(given *int64, standard int64) int64 {

@@ -19,35 +19,57 @@ const (
 	maxSample     = 2_500
 )
 
-// MetricHistory reads a page of a metric's points, by time, step and value;
-// size nil reads all of them.
-func (s *Service) MetricHistory(ctx context.Context, runID, key string, size *int64, token string) (points []models.Metric, next string, err error) {
+// historyChunk is how many points of a history are in memory at once.
+const historyChunk = 5_000
+
+// MetricHistory reads a page of a metric's points, by time, step and value, and
+// hands them to each, some at a time; size nil reads all of them. No database
+// connection is held while each runs, and no memory grows with the history.
+func (s *Service) MetricHistory(ctx context.Context, runID, key string, size *int64, token string, each func([]models.Metric) error) (next string, err error) {
 	q := models.HistoryQuery{Key: key}
 	if q.After, err = readToken(token); err != nil {
-		return nil, "", err
+		return "", err
 	}
+	left := int64(math.MaxInt64)
 	if size != nil {
 		if err := pageSize(*size, math.MaxInt32); err != nil {
-			return nil, "", err
+			return "", err
 		}
-		q.Limit = int(*size) + 1
+		left = *size
 	}
 	if err := checkRunID(runID); err != nil {
-		return nil, "", err
+		return "", err
 	}
-	err = s.DB.View(ctx, func(tx storage.Tx) error {
-		run, err := tx.Runs().Find(runID)
-		if err != nil {
+	var run models.Run
+	for {
+		want := int(min(left, historyChunk))
+		q.Limit = want + 1 // one more tells whether there is more
+		var points []models.Metric
+		err := s.DB.Look(ctx, func(tx storage.Tx) (err error) {
+			if run.Key == 0 {
+				if run, err = tx.Runs().Find(runID); err != nil {
+					return err
+				}
+			}
+			points, err = tx.Metrics().History(run.Key, q)
 			return err
+		})
+		if err != nil {
+			return "", err
 		}
-		points, err = tx.Metrics().History(run.Key, q)
-		return err
-	})
-	if q.Limit > 0 && len(points) == q.Limit {
-		points = points[:q.Limit-1]
-		next = writeToken(points[len(points)-1])
+		if len(points) <= want {
+			return "", each(points)
+		}
+		points = points[:want]
+		if err := each(points); err != nil {
+			return "", err
+		}
+		last := points[want-1]
+		if left -= int64(want); left == 0 {
+			return writeToken(last), nil
+		}
+		q.After = &last
 	}
-	return points, next, err
 }
 
 // place is a point as a page token holds it.

@@ -83,7 +83,7 @@ func (s *Service) Run(ctx context.Context, id string) (run models.Run, err error
 	if err := checkRunID(id); err != nil {
 		return run, err
 	}
-	err = s.DB.View(ctx, func(tx storage.Tx) error {
+	err = s.DB.Look(ctx, func(tx storage.Tx) error {
 		run, err = tx.Runs().Load(id)
 		return err
 	})

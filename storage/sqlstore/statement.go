@@ -83,16 +83,63 @@ func (s *statements) transact(ctx context.Context, g *gorm.DB, opts *sql.TxOptio
 	return nil
 }
 
+// preparedPool runs kept statements outside a transaction, and keeps each that
+// is new.
+type preparedPool struct {
+	*sql.DB
+	statements *statements
+}
+
+func (p preparedPool) statement(ctx context.Context, query string) *sql.Stmt {
+	if stmt := p.statements.get(query); stmt != nil {
+		return stmt
+	}
+	p.statements.keep(ctx, []string{query})
+	return p.statements.get(query)
+}
+
+// ExecContext implements gorm.ConnPool.
+func (p preparedPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it is kept
+		return stmt.ExecContext(ctx, args...)
+	}
+	return p.DB.ExecContext(ctx, query, args...)
+}
+
+// QueryContext implements gorm.ConnPool.
+func (p preparedPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it is kept
+		return stmt.QueryContext(ctx, args...)
+	}
+	return p.DB.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext implements gorm.ConnPool.
+func (p preparedPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it is kept
+		return stmt.QueryRowContext(ctx, args...)
+	}
+	return p.DB.QueryRowContext(ctx, query, args...)
+}
+
 // preparedTx is a transaction that runs kept statements and remembers others.
 type preparedTx struct {
 	*sql.Tx
 	statements *statements
+	bound      map[string]*sql.Stmt // of this transaction
 	missed     []string
 }
 
 func (t *preparedTx) statement(ctx context.Context, query string) *sql.Stmt {
+	if stmt := t.bound[query]; stmt != nil {
+		return stmt
+	}
 	if stmt := t.statements.get(query); stmt != nil {
-		return t.StmtContext(ctx, stmt)
+		if t.bound == nil {
+			t.bound = map[string]*sql.Stmt{}
+		}
+		t.bound[query] = t.StmtContext(ctx, stmt)
+		return t.bound[query]
 	}
 	t.missed = append(t.missed, query)
 	return nil

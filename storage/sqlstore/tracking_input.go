@@ -24,7 +24,7 @@ func (t inputs) LogDatasets(run models.Run, list []models.DatasetInput) error {
 		for i, tag := range in.Tags {
 			rows[i] = []any{run.Key, id, tag.Key, tag.Value}
 		}
-		if _, err := t.insert("INSERT INTO run_dataset_tag (run_id, dataset_id, key, value)",
+		if err := t.insert("INSERT INTO run_dataset_tag (run_id, dataset_id, key, value)",
 			"ON CONFLICT (run_id, dataset_id, key) DO NOTHING", rows); err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (t inputs) LogModels(run models.Run, modelIDs []string) error {
 	for i, id := range modelIDs {
 		rows[i] = []any{run.Key, keys[id]}
 	}
-	_, err = t.insert("INSERT INTO run_model_input (run_id, logged_model_id)", "ON CONFLICT DO NOTHING", rows)
+	err = t.insert("INSERT INTO run_model_input (run_id, logged_model_id)", "ON CONFLICT DO NOTHING", rows)
 	return err
 }
 

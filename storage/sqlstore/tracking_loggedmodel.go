@@ -183,7 +183,7 @@ func (t loggedModels) logMetrics(run models.Run, points []models.Metric, keyIDs 
 		}
 		value, nan := stored(p.Value)
 		row := []any{keys[p.ModelID], keyIDs[p.Key], run.Key, p.DatasetName, p.DatasetDigest, p.TimestampMS, p.Step, value, nan}
-		if _, err := t.insert("INSERT INTO logged_model_metric ("+columns+", timestamp_ms, step, value, is_nan)",
+		if err := t.insert("INSERT INTO logged_model_metric ("+columns+", timestamp_ms, step, value, is_nan)",
 			onlyNewer("logged_model_metric", columns), [][]any{row}); err != nil {
 			return err
 		}

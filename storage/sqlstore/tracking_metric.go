@@ -132,35 +132,36 @@ func onlyNewer(table, key string) string {
 
 // History implements storage.MetricStore.
 func (t metrics) History(runKey int64, q models.HistoryQuery) ([]models.Metric, error) {
-	query := "SELECT timestamp_ms, step, value, is_nan FROM metric WHERE run_id = ? AND key_id = " + keyOf
-	args := []any{runKey, q.Key}
+	after := models.Metric{TimestampMS: -1}
 	if q.After != nil {
-		value, nan := stored(q.After.Value)
-		query += " AND (timestamp_ms, step, value, is_nan) > (?, ?, ?, ?)"
-		args = append(args, q.After.TimestampMS, q.After.Step, value, nan)
+		after = *q.After
 	}
-	query += " ORDER BY timestamp_ms, step, value, is_nan"
+	limit := int64(math.MaxInt64)
 	if q.Limit > 0 {
-		query += " LIMIT ?"
-		args = append(args, q.Limit)
+		limit = int64(q.Limit)
 	}
-	return t.points(q.Key, query, args)
+	value, nan := stored(after.Value)
+	// That it names a place even for the first page keeps Postgres, which may
+	// not have looked at the table's size yet, to the index and its order.
+	return t.points(q.Key, `SELECT timestamp_ms, step, CASE is_nan WHEN 0 THEN value END FROM metric WHERE run_id = ? AND key_id = `+keyOf+`
+		AND (timestamp_ms, step, value, is_nan) > (?, ?, ?, ?) ORDER BY timestamp_ms, step, value, is_nan LIMIT ?`,
+		[]any{runKey, q.Key, after.TimestampMS, after.Step, value, nan, limit})
 }
 
+// points reads rows of time, step and value, NULL for NaN.
 func (t metrics) points(key, query string, args []any) ([]models.Metric, error) {
 	var out []models.Metric
+	var at, step, value any
 	err := t.scan(query, args, func(scan scanner) error {
 		// Into any the driver's value goes as it is; anything else is reflected on.
-		var at, step, value, nan any
-		if err := scan(&at, &step, &value, &nan); err != nil {
+		if err := scan(&at, &step, &value); err != nil {
 			return err
 		}
-		p := models.Metric{Key: key}
+		p := models.Metric{Key: key, Value: math.NaN()}
 		p.TimestampMS, _ = at.(int64)
 		p.Step, _ = step.(int64)
-		p.Value, _ = value.(float64)
-		if marked, _ := nan.(int64); marked != 0 {
-			p.Value = math.NaN()
+		if number, ok := value.(float64); ok {
+			p.Value = number
 		}
 		out = append(out, p)
 		return nil
@@ -179,7 +180,7 @@ func (t metrics) Sample(runKey int64, key string, within *models.StepRange, limi
 		args = append(args, within.From, within.To)
 	}
 	parts := int64(limit) - 1
-	query = "SELECT timestamp_ms, step, value, is_nan FROM (" + query + `) p
+	query = "SELECT timestamp_ms, step, CASE is_nan WHEN 0 THEN value END FROM (" + query + `) p
 		WHERE k = n OR (? > 0 AND (k = 1 OR (k - 1) * ? / NULLIF(n - 1, 0) > (k - 2) * ? / NULLIF(n - 1, 0))) ORDER BY k`
 	return t.points(key, query, append(args, parts, parts, parts))
 }

@@ -12,11 +12,12 @@ import (
 
 // insert writes rows by few statements: a hundred, ten or one row in each, so
 // that the statements a connection prepares are few too.
-func (t *tx) insert(head, tail string, rows [][]any) (affected int64, err error) {
+func (t *tx) insert(head, tail string, rows [][]any) error {
 	if len(rows) == 0 {
-		return 0, nil
+		return nil
 	}
-	return t.insertFlat(head, tail, len(rows[0]), slices.Concat(rows...))
+	_, err := t.insertFlat(head, tail, len(rows[0]), slices.Concat(rows...))
+	return err
 }
 
 // insertFlat is insert with the values of all rows behind one another.
@@ -89,7 +90,7 @@ func (t *tx) keyIDs(names []string) (map[string]int64, error) {
 			rows, fresh = append(rows, []any{name}), append(fresh, name)
 		}
 	}
-	if _, err := t.insert("INSERT INTO tracking_key (name)", "ON CONFLICT (name) DO NOTHING", rows); err != nil {
+	if err := t.insert("INSERT INTO tracking_key (name)", "ON CONFLICT (name) DO NOTHING", rows); err != nil {
 		return nil, err
 	}
 	return ids, t.readKeys(fresh, read)

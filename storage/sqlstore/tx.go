@@ -97,6 +97,21 @@ func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	return db.transact(ctx, db.read, opts, func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
 }
 
+// Look implements storage.DB.
+func (db *DB) Look(ctx context.Context, fn func(storage.Tx) error) (err error) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { db.gauges.observe("read", began, err) }()
+	g := db.read.WithContext(ctx)
+	if kept := db.prepared[db.read]; kept != nil {
+		// What looks is short: it need not be interrupted, which would cost it a
+		// goroutine a statement.
+		ctx = context.WithoutCancel(ctx)
+		g = db.read.WithContext(ctx)
+		g.Statement.ConnPool = preparedPool{DB: kept.pool, statements: kept}
+	}
+	return fn(db.newTx(ctx, g))
+}
+
 // transact runs fn in one transaction of a pool.
 func (db *DB) transact(ctx context.Context, pool *gorm.DB, opts *sql.TxOptions, fn func(g *gorm.DB) error) error {
 	if kept := db.prepared[pool]; kept != nil {
