@@ -187,7 +187,7 @@ func allowed(tx storage.Tx, w wish) error {
 func (s *Service) AliasRequested(ctx context.Context, model, alias string, version int64) (handled bool, err error) {
 	var spec models.EnvironmentSpec
 	live := false
-	err = s.DB.View(ctx, func(tx storage.Tx) error {
+	err = s.DB.Look(ctx, func(tx storage.Tx) error {
 		m, found, err := environment(tx, model, alias)
 		if models.IsKind(err, models.KindNotFound) {
 			return nil // plain MLflow

@@ -21,9 +21,6 @@ func (s *Service) SetAlias(ctx context.Context, model, alias string, version int
 		return err
 	}
 	return s.withModel(ctx, model, func(tx storage.Tx, m models.RegisteredModel) error {
-		if _, err := tx.Versions().ByNumber(model, version); err != nil {
-			return err
-		}
 		if err := tx.RegisteredModels().SetAlias(m.ID, alias, version); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func (s *Service) Register(ctx context.Context, in NewVersion) (v models.Version
 		return v, badSource(in.Source, "it has a NUL character")
 	}
 	var src source
-	if err := s.DB.View(ctx, func(tx storage.Tx) (err error) {
+	if err := s.DB.Look(ctx, func(tx storage.Tx) (err error) {
 		src, err = resolve(tx, in, s.ArtifactRoot)
 		return err
 	}); err != nil {
@@ -122,7 +122,7 @@ func tagLoggedModel(tx storage.Tx, v models.Version) error {
 
 // Version finds a version by model name and number.
 func (s *Service) Version(ctx context.Context, model string, number int64) (v models.Version, err error) {
-	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
+	err = s.DB.Look(ctx, func(tx storage.Tx) (err error) {
 		v, err = tx.Versions().ByNumber(model, number)
 		return err
 	})

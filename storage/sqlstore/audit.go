@@ -25,10 +25,6 @@ func (auditRow) TableName() string { return "audit" }
 
 // Audit implements storage.Tx.
 func (t *tx) Audit(rec models.AuditRecord) error {
-	now, err := t.Now()
-	if err != nil {
-		return err
-	}
 	details, err := json.Marshal(rec.Details)
 	if err != nil {
 		return fmt.Errorf("encode the audit record's details: %w", err)
@@ -40,11 +36,10 @@ func (t *tx) Audit(rec models.AuditRecord) error {
 	if rec.From == "" {
 		rec.From = who.From
 	}
-	row := auditRow{
-		AtUS: now.UnixMicro(), Principal: rec.Principal, Origin: rec.From, Action: rec.Action, Model: rec.Model,
-		Environment: rec.Environment, Version: rec.Version, Reason: rec.Reason, Details: string(details),
-	}
-	return t.db.Create(&row).Error
+	_, err = t.exec(`INSERT INTO audit (at_us, principal, origin, action, model, environment, version, reason, details)
+		VALUES (`+t.clock()+`, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		rec.Principal, rec.From, rec.Action, rec.Model, rec.Environment, rec.Version, rec.Reason, string(details))
+	return err
 }
 
 // AuditRecords implements storage.Tx.

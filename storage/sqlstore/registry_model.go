@@ -53,18 +53,25 @@ func (s registeredModelStore) ByID(id int64) (models.RegisteredModel, error) {
 }
 
 func (s registeredModelStore) one(said any, where string, args ...any) (models.RegisteredModel, error) {
-	var rows []registeredModelRow
-	if err := s.db.Where(where, args...).Find(&rows).Error; err != nil {
-		return models.RegisteredModel{}, err
-	}
-	if len(rows) == 0 {
-		return models.RegisteredModel{}, noModel(said)
-	}
-	list, err := s.registeredModels(rows)
+	var m models.RegisteredModel
+	var created, updated int64
+	var tags, aliases *string
+	err := s.scan("SELECT id, name, description, created_us, updated_us, "+s.object("key, value", "registered_model_tag", "model_id = m.id")+", "+
+		s.object("alias, number", "registered_model_alias", "model_id = m.id")+" FROM registered_model m WHERE "+where, args, func(scan scanner) error {
+		return scan(&m.ID, &m.Name, &m.Description, &created, &updated, &tags, &aliases)
+	})
 	if err != nil {
-		return models.RegisteredModel{}, err
+		return m, err
 	}
-	return list[0], nil
+	if m.ID == 0 {
+		return m, noModel(said)
+	}
+	m.Created, m.Updated = fromMicros(created), fromMicros(updated)
+	if m.Tags, err = listed[map[string]string](tags); err != nil {
+		return m, err
+	}
+	m.Aliases, err = listed[map[string]int64](aliases)
+	return m, err
 }
 
 func (s registeredModelStore) Update(id int64, u models.RegisteredModelUpdate) error {
@@ -126,13 +133,13 @@ func (s registeredModelStore) DeleteTag(id int64, key string) error {
 }
 
 func (s registeredModelStore) SetAlias(id int64, alias string, version int64) error {
-	res := s.db.Exec(`INSERT INTO registered_model_alias (model_id, alias, number)
-		SELECT model_id, ?, number FROM model_version WHERE model_id = ? AND number = ? AND deleted = 0
+	set, err := s.exec(`INSERT INTO registered_model_alias (model_id, alias, number)
+		SELECT model_id, CAST(? AS TEXT), number FROM model_version WHERE model_id = ? AND number = ? AND deleted = 0
 		ON CONFLICT (model_id, alias) DO UPDATE SET number = excluded.number`, alias, id, version)
-	if res.Error == nil && res.RowsAffected == 0 {
+	if err == nil && set == 0 {
 		return models.Errorf(models.KindNotFound, "Model Version (version=%d) not found", version)
 	}
-	return res.Error
+	return err
 }
 
 func (s registeredModelStore) DeleteAlias(id int64, alias string) error {

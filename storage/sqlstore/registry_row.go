@@ -1,6 +1,9 @@
 package sqlstore
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -38,6 +41,10 @@ type modelVersionRow struct {
 	Digest        string
 	Deleted       int64
 	Model         string `gorm:"->;-:migration"` // joined
+
+	// Read along by versionColumns: JSON lists, NULL or empty without any.
+	TagList   *string `gorm:"->;-:migration"`
+	AliasList *string `gorm:"->;-:migration"`
 }
 
 func (modelVersionRow) TableName() string { return "model_version" }
@@ -124,35 +131,52 @@ func (t *tx) registeredModels(rows []registeredModelRow) ([]models.RegisteredMod
 	return list, nil
 }
 
-// versions makes versions of rows, with their tags and aliases.
-func (t *tx) versions(rows []modelVersionRow) ([]models.Version, error) {
-	var ids, modelIDs []int64
-	for _, r := range rows {
-		ids = append(ids, r.ID)
-		modelIDs = append(modelIDs, r.ModelID)
+// versionColumns are those of a version whose table is named so, its model's
+// name, and its tags and aliases as objects: one statement reads all.
+func (t *tx) versionColumns(version, model string) string {
+	return version + ".*, " + model + ".name AS model, " +
+		t.object("key, value", "model_version_tag", "version_id = "+version+".id") + " AS tag_list, " +
+		t.object("alias, number", "registered_model_alias", "model_id = "+version+".model_id AND number = "+version+".number") + " AS alias_list"
+}
+
+// object reads two columns of the rows of a table as one JSON object.
+func (t *tx) object(columns, table, where string) string {
+	function := "json_group_object"
+	if t.dialect == "postgres" {
+		function = "json_object_agg"
 	}
-	tags, err := tagsOf(t.db, "model_version_tag", "version_id", ids)
-	if err != nil {
-		return nil, err
+	return "(SELECT " + function + "(" + columns + ") FROM " + table + " WHERE " + where + ")"
+}
+
+// listed decodes what object read.
+func listed[T any](text *string) (value T, err error) {
+	if text == nil || *text == "{}" {
+		return value, nil
 	}
-	slices.Sort(modelIDs)
-	aliases, err := aliasesOf(t.db, slices.Compact(modelIDs))
-	if err != nil {
-		return nil, err
+	if err := json.Unmarshal([]byte(*text), &value); err != nil {
+		return value, fmt.Errorf("read a list of tags or aliases: %w", err)
 	}
-	type ref struct{ modelID, number int64 }
-	of := map[ref][]string{}
-	for _, a := range aliases {
-		of[ref{a.ModelID, a.Number}] = append(of[ref{a.ModelID, a.Number}], a.Alias)
-	}
+	return value, nil
+}
+
+// versions makes versions of rows.
+func (*tx) versions(rows []modelVersionRow) ([]models.Version, error) {
 	list := make([]models.Version, len(rows))
 	for i, r := range rows {
+		tags, err := listed[map[string]string](r.TagList)
+		if err != nil {
+			return nil, err
+		}
+		aliases, err := listed[map[string]int64](r.AliasList)
+		if err != nil {
+			return nil, err
+		}
 		list[i] = models.Version{
 			ID: r.ID, ModelID: r.ModelID, Model: r.Model, Number: r.Number,
 			Created: fromMicros(r.CreatedUS), Updated: fromMicros(r.UpdatedUS), Stage: models.Stage(r.Stage),
 			Description: r.Description, Source: r.Source, DownloadURI: r.DownloadURI, RunID: r.RunID, RunLink: r.RunLink,
 			LoggedModelID: r.LoggedModelID, Files: models.FilesState(r.Files), Digest: r.Digest,
-			Tags: tags[r.ID], Aliases: of[ref{r.ModelID, r.Number}],
+			Tags: tags, Aliases: slices.Sorted(maps.Keys(aliases)),
 		}
 	}
 	return list, nil

@@ -51,7 +51,7 @@ func (s versionStore) Search(q models.Search) ([]models.Version, error) {
 		return nil, err
 	}
 	st.and("model_version.deleted = 0")
-	query, args := st.build("model_version.*, registered_model.name AS model",
+	query, args := st.build(s.versionColumns("model_version", "registered_model"),
 		"model_version JOIN registered_model ON registered_model.id = model_version.model_id")
 	return s.list(s.db.Raw(query, args...))
 }

@@ -23,7 +23,7 @@ func noVersion(model string, number int64) error {
 }
 
 func (t *tx) liveVersions() *gorm.DB {
-	return t.db.Table("model_version AS v").Select("v.*, m.name AS model").
+	return t.db.Table("model_version AS v").Select(t.versionColumns("v", "m")).
 		Joins("JOIN registered_model AS m ON m.id = v.model_id").Where("v.deleted = 0")
 }
 
@@ -47,38 +47,33 @@ func (s versionStore) one(q *gorm.DB, none error) (models.Version, error) {
 }
 
 func (s versionStore) Create(v models.Version) (models.Version, error) {
-	now, err := s.Now()
+	// The model's row is the counter: two who register at once queue here.
+	var us int64
+	err := s.scan("UPDATE registered_model SET last_number = last_number + 1, updated_us = "+s.clock()+
+		" WHERE id = ? AND name IS NOT NULL RETURNING last_number, updated_us", []any{v.ModelID}, func(scan scanner) error { return scan(&v.Number, &us) })
 	if err != nil {
 		return v, err
 	}
-	// The model's row is the counter: two who register at once queue here.
-	res := s.db.Raw(`UPDATE registered_model SET last_number = last_number + 1, updated_us = ?
-		WHERE id = ? AND name IS NOT NULL RETURNING last_number`, now.UnixMicro(), v.ModelID).Scan(&v.Number)
-	if res.Error != nil {
-		return v, res.Error
-	}
-	if res.RowsAffected == 0 {
+	if v.Number == 0 {
 		return v, noModel(v.Model)
 	}
-	v.Created, v.Updated = now, now
+	v.Created, v.Updated = fromMicros(us), fromMicros(us)
 	if v.Stage == "" {
 		v.Stage = models.StageNone
 	}
-	row := modelVersionRow{
-		ModelID: v.ModelID, Number: v.Number, CreatedUS: now.UnixMicro(), UpdatedUS: now.UnixMicro(), Stage: string(v.Stage),
-		Description: v.Description, Source: v.Source, DownloadURI: v.DownloadURI, RunID: v.RunID, RunLink: v.RunLink,
-		LoggedModelID: v.LoggedModelID, Files: string(v.Files), Digest: v.Digest,
-	}
-	if err := s.db.Create(&row).Error; err != nil {
+	if err := s.scan(`INSERT INTO model_version (model_id, number, created_us, updated_us, stage, description, source, download_uri, run_id,
+		run_link, logged_model_id, files, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{
+			v.ModelID, v.Number, us, us, string(v.Stage), v.Description, v.Source, v.DownloadURI, v.RunID,
+			v.RunLink, v.LoggedModelID, string(v.Files), v.Digest,
+		}, func(scan scanner) error { return scan(&v.ID) }); err != nil {
 		return v, err
 	}
-	v.ID = row.ID
+	rows := make([][]any, 0, len(v.Tags))
 	for key, value := range v.Tags {
-		if err := s.SetTag(v.ID, key, value); err != nil {
-			return v, err
-		}
+		rows = append(rows, []any{v.ID, key, value})
 	}
-	return v, nil
+	return v, s.insert("INSERT INTO model_version_tag (version_id, key, value)", "", rows)
 }
 
 func (s versionStore) Get(id int64) (models.Version, error) {
@@ -107,7 +102,7 @@ func (s versionStore) LatestOf(modelIDs []int64, stages ...models.Stage) (map[in
 	return of, inChunks(modelIDs, func(part []int64) error {
 		args[len(stages)] = part
 		// One look into the index for each model and stage, however many versions.
-		list, err := s.list(s.db.Raw(`SELECT v.*, m.name AS model FROM registered_model AS m CROSS JOIN (`+asked+`) AS s
+		list, err := s.list(s.db.Raw(`SELECT `+s.versionColumns("v", "m")+` FROM registered_model AS m CROSS JOIN (`+asked+`) AS s
 			JOIN model_version AS v ON v.id = (SELECT o.id FROM model_version AS o
 				WHERE o.model_id = m.id AND o.stage = s.stage AND o.deleted = 0 ORDER BY o.number DESC LIMIT 1)
 			WHERE m.id IN ? ORDER BY v.number`, args...))

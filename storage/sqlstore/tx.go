@@ -126,14 +126,18 @@ func (db *DB) Now(ctx context.Context) (time.Time, error) { return db.newTx(ctx,
 // Now implements storage.Tx.
 func (t *tx) Now() (time.Time, error) {
 	var us int64
-	query := "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
-	if t.dialect == "postgres" {
-		query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-	}
-	if err := t.db.Raw(query).Scan(&us).Error; err != nil {
+	if err := t.scan("SELECT "+t.clock(), nil, func(scan scanner) error { return scan(&us) }); err != nil {
 		return time.Time{}, fmt.Errorf("read the database's clock: %w", err)
 	}
 	return time.UnixMicro(us).UTC(), nil
+}
+
+// clock is the database's, in microseconds, as an expression.
+func (t *tx) clock() string {
+	if t.dialect == "postgres" {
+		return "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+	}
+	return "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
 }
 
 // jobArgs carries a kind and its JSON through River.
