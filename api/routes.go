@@ -55,10 +55,8 @@ func routes(h Handlers) ([]Route, error) {
 
 // trackingRoutes are MLflow's for experiments, runs and logged models.
 func trackingRoutes(t mlflow.Tracking) []Route {
-	const a2, a3 = "2.0/mlflow/", "3.0/mlflow/"
+	const a2 = "2.0/mlflow/"
 	return twins([]Route{
-		{http.MethodGet, a3 + "server-info", Public, t.ServerInfo},
-
 		{http.MethodPost, a2 + "experiments/create", Write, t.CreateExperiment},
 		{http.MethodGet, a2 + "experiments/get", Read, t.GetExperiment},
 		{http.MethodGet, a2 + "experiments/get-by-name", Read, t.GetExperimentByName},
@@ -136,18 +134,23 @@ func registryRoutes(r mlflow.Registry) []Route {
 func artifactRoutes(a mlflow.Artifacts) []Route {
 	const a2, proxy = "2.0/mlflow/", "2.0/mlflow-artifacts/"
 	return append(twins([]Route{
-		{http.MethodGet, proxy + "artifacts", Read, a.List},
-		{http.MethodGet, proxy + "artifacts/*path", Read, a.Get},
-		{http.MethodPut, proxy + "artifacts/*path", Write, a.Put},
-		{http.MethodDelete, proxy + "artifacts/*path", Write, a.Delete},
-		{http.MethodPost, proxy + "mpu/create/*path", Write, a.Unsupported},
-		{http.MethodPost, proxy + "mpu/complete/*path", Write, a.Unsupported},
-		{http.MethodPost, proxy + "mpu/abort/*path", Write, a.Unsupported},
-		{http.MethodGet, proxy + "presigned/*path", Read, a.Unsupported},
+		{http.MethodGet, "3.0/mlflow/server-info", Public, a.ServerInfo},
+
+		{http.MethodGet, proxy + "artifacts", Read, a.Proxied(a.List)},
+		{http.MethodGet, proxy + "artifacts/*path", Read, a.Proxied(a.Get)},
+		{http.MethodPut, proxy + "artifacts/*path", Write, a.Proxied(a.Put)},
+		{http.MethodDelete, proxy + "artifacts/*path", Write, a.Proxied(a.Delete)},
+		{http.MethodPost, proxy + "mpu/create", Write, a.Proxied(a.MultipartCreate)},
+		{http.MethodPost, proxy + "mpu/create/*path", Write, a.Proxied(a.MultipartCreate)},
+		{http.MethodPost, proxy + "mpu/complete", Write, a.Proxied(a.MultipartComplete)},
+		{http.MethodPost, proxy + "mpu/complete/*path", Write, a.Proxied(a.MultipartComplete)},
+		{http.MethodPost, proxy + "mpu/abort", Write, a.Proxied(a.MultipartAbort)},
+		{http.MethodPost, proxy + "mpu/abort/*path", Write, a.Proxied(a.MultipartAbort)},
+		{http.MethodGet, proxy + "presigned/*path", Read, a.Proxied(a.PresignedGet)},
 
 		{http.MethodGet, a2 + "artifacts/list", Read, a.ListRun},
-		{http.MethodPost, a2 + "artifacts/presigned-upload-url", Write, a.Unsupported},
-		{http.MethodPost, a2 + "artifacts/presigned-download-url", Read, a.Unsupported},
+		{http.MethodPost, a2 + "artifacts/presigned-upload-url", Write, a.PresignedUpload},
+		{http.MethodPost, a2 + "artifacts/presigned-download-url", Read, a.PresignedDownload},
 		{http.MethodGet, a2 + "logged-models/:model_id/artifacts/directories", Read, a.ListLoggedModel},
 		{http.MethodGet, a2 + "logged-models/:model_id/artifacts/files", Read, a.GetLoggedModel},
 	}),

@@ -24,19 +24,25 @@ const ArtifactScheme = "mlflow-artifacts"
 // artifactRoute is where a server serves artifacts, in URIs of http and https.
 const artifactRoute = "/api/2.0/mlflow-artifacts/artifacts"
 
-// ArtifactKey gives the store's key of an artifact URI that this server
-// serves: mlflow-artifacts:/KEY, or a URI at the address that the operator gave
-// it as the root of artifacts. What follows is taken as it stands: clients
-// append names to it without encoding them.
-func ArtifactKey(uri, root string) (string, bool) {
+// ArtifactRoots are the addresses of the artifact store.
+type ArtifactRoots struct {
+	Default string // the root of new experiments' artifacts, as the operator gave it
+	Store   string // s3://bucket/prefix or a folder, for clients that reach it themselves
+}
+
+// Key gives the store's key of an artifact URI: mlflow-artifacts:/KEY, a URI at
+// this server's own address, or one at the store's. What follows is taken as it
+// stands: clients append names to it without encoding them.
+func (r ArtifactRoots) Key(uri string) (string, bool) {
 	rest, ok := strings.CutPrefix(uri, ArtifactScheme+":")
-	if !ok || isAddress(rest) {
-		address := addressOf(root)
-		if rest, ok = strings.CutPrefix(uri, address); !ok || address == "" {
-			return "", false
+	ok = ok && !isAddress(rest)
+	for _, address := range []string{addressOf(r.Default), strings.TrimRight(r.Store, "/")} {
+		if !ok && address != "" {
+			rest, ok = strings.CutPrefix(uri, address)
+			ok = ok && strings.HasPrefix(rest, "/")
 		}
 	}
-	if !strings.HasPrefix(rest, "/") {
+	if !ok || !strings.HasPrefix(rest, "/") {
 		return "", false
 	}
 	key := strings.Trim(rest, "/")

@@ -31,9 +31,21 @@ func TestArtifactKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			key, ok := models.ArtifactKey(c.uri, c.root)
+			key, ok := models.ArtifactRoots{Default: c.root}.Key(c.uri)
 			require.Equal(t, c.key != "", ok)
 			require.Equal(t, c.key, key)
 		})
+	}
+}
+
+func TestArtifactKeyInTheStoreItself(t *testing.T) {
+	t.Parallel()
+	roots := models.ArtifactRoots{Default: "mlflow-artifacts:/", Store: "s3://bucket/prefix/"}
+	for uri, want := range map[string]string{
+		"s3://bucket/prefix/1/r": "1/r", "s3://bucket/prefix2/1": "", "s3://bucket/other": "", "s3://bucket/prefix": "", "mlflow-artifacts:/1": "1",
+	} {
+		key, ok := roots.Key(uri)
+		require.Equal(t, want != "", ok, uri)
+		require.Equal(t, want, key, uri)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/services/registry"
 )
@@ -19,6 +18,9 @@ type Artifacts struct {
 	Registry *registry.Service
 	Idle     time.Duration // a transfer may pause for so long, and last for ever
 	Now      func() time.Time
+
+	Served    bool // the routes of mlflow-artifacts answer
+	Presigned bool // clients get URLs of the store itself, where it has them
 }
 
 type fileReply struct {
@@ -77,12 +79,6 @@ func (a Artifacts) Delete(c *gin.Context) error {
 
 // pathParam is what follows the route, decoded once.
 func pathParam(c *gin.Context) string { return strings.TrimPrefix(c.Param("path"), "/") }
-
-// Unsupported answers multipart and presigned transfers, which this store does
-// not have: clients then send and fetch in one piece.
-func (Artifacts) Unsupported(*gin.Context) error {
-	return models.Errorf(models.KindUnsupported, "The artifact store has no multipart or presigned transfers: use GET and PUT of mlflow-artifacts/artifacts.")
-}
 
 // ListRun answers GET artifacts/list.
 func (a Artifacts) ListRun(c *gin.Context) error {

@@ -60,20 +60,3 @@ func done(c *gin.Context, err error) error {
 	}
 	return answer(c, empty{})
 }
-
-// ServerInfo answers what the artifact client asks before it picks a way.
-func (Tracking) ServerInfo(c *gin.Context) error {
-	type features struct {
-		Gateway bool `json:"gateway"`
-	}
-	return answer(c, struct {
-		StoreType         string   `json:"store_type"`
-		Workspaces        bool     `json:"workspaces_enabled"`
-		TraceArchival     bool     `json:"trace_archival_enabled"`
-		MultipartUpload   bool     `json:"multipart_uploads_enabled"`
-		MultipartDownload bool     `json:"multipart_downloads_enabled"`
-		PresignedRun      bool     `json:"presigned_upload_run_id_supported"`
-		PresignedModel    bool     `json:"presigned_upload_model_id_supported"`
-		Features          features `json:"features_enabled"`
-	}{StoreType: "SqlStore"})
-}

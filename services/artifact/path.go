@@ -78,8 +78,8 @@ func badPath(path string) error {
 }
 
 // keyOf gives the store's key of an artifact URI, where it is ours.
-func keyOf(uri, root string) (string, bool) {
-	key, ok := models.ArtifactKey(uri, root)
+func keyOf(uri string, roots models.ArtifactRoots) (string, bool) {
+	key, ok := roots.Key(uri)
 	if !ok {
 		return "", false
 	}

@@ -25,7 +25,7 @@ func (s *Service) RunRoot(ctx context.Context, runID string) (root Root, err err
 	if err != nil {
 		return root, err
 	}
-	return root.served(s.ArtifactRoot)
+	return root.served(s.Roots)
 }
 
 // LoggedModelRoot finds a logged model's artifacts.
@@ -38,11 +38,11 @@ func (s *Service) LoggedModelRoot(ctx context.Context, id string) (root Root, er
 	if err != nil {
 		return root, err
 	}
-	return root.served(s.ArtifactRoot)
+	return root.served(s.Roots)
 }
 
-func (r Root) served(root string) (Root, error) {
-	key, ok := keyOf(r.URI, root)
+func (r Root) served(roots models.ArtifactRoots) (Root, error) {
+	key, ok := keyOf(r.URI, roots)
 	if !ok {
 		return r, models.Errorf(models.KindInvalid, "the artifacts are at %s, which this server does not serve: read them there", r.URI)
 	}

@@ -13,9 +13,8 @@ import (
 
 // Service keeps artifacts. All its methods may be called concurrently.
 type Service struct {
-	// ArtifactRoot is the URI under which runs keep their artifacts, unless
-	// told otherwise; "" is this server's own.
-	ArtifactRoot string
+	// Roots are the addresses that mean this store.
+	Roots models.ArtifactRoots
 
 	db    storage.DB
 	blobs blob.Store

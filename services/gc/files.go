@@ -22,14 +22,14 @@ type found struct {
 func (c *collection) filesOf(ctx context.Context, p models.Purgeable) (found, error) {
 	switch p.Kind {
 	case models.GarbageRun, models.GarbageLoggedModel:
-		key, ours := models.ArtifactKey(p.Folder, c.ArtifactRoot)
+		key, ours := c.Roots.Key(p.Folder)
 		if !ours || key == "" {
 			return found{}, nil
 		}
 		return c.folder(ctx, key, nothing)
 	case models.GarbageExperiment:
 		// What else lies in its folder, where the folder is its own.
-		key, ours := models.ArtifactKey(p.Folder, c.ArtifactRoot)
+		key, ours := c.Roots.Key(p.Folder)
 		if !ours || path.Base(key) != strconv.FormatInt(p.Key, 10) {
 			return found{}, nil
 		}

@@ -29,12 +29,12 @@ type Builds interface {
 
 // Service collects garbage.
 type Service struct {
-	DB           storage.DB
-	Blobs        blob.Store
-	Uploads      Uploads
-	Builds       Builds
-	ArtifactRoot string // the URI under which runs keep their artifacts, unless told otherwise
-	Log          *slog.Logger
+	DB      storage.DB
+	Blobs   blob.Store
+	Uploads Uploads
+	Builds  Builds
+	Roots   models.ArtifactRoots
+	Log     *slog.Logger
 }
 
 // Default is how long what was deleted can be restored, unless told otherwise.

@@ -213,7 +213,7 @@ func (c *collection) orphans(ctx context.Context) error {
 		}
 		for id, uri := range page {
 			known[id], after = true, max(after, id)
-			key, ours := models.ArtifactKey(uri, c.ArtifactRoot)
+			key, ours := c.Roots.Key(uri)
 			if !ours || path.Base(key) != strconv.FormatInt(id, 10) {
 				continue
 			}
@@ -222,7 +222,7 @@ func (c *collection) orphans(ctx context.Context) error {
 			}
 		}
 	}
-	zero, ours := models.ArtifactKey(models.JoinURI(c.ArtifactRoot, "0"), c.ArtifactRoot)
+	zero, ours := c.Roots.Key(models.JoinURI(c.Roots.Default, "0"))
 	if !ours {
 		return nil
 	}

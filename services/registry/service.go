@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 
+	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/blob"
 )
@@ -18,10 +19,10 @@ type Promoter interface {
 // Service keeps the registry. Without a Promoter aliases and stages are plain
 // MLflow.
 type Service struct {
-	DB           storage.DB
-	Blobs        blob.Store
-	ArtifactRoot string // the URI under which runs keep their artifacts, unless told otherwise
-	Promoter     Promoter
+	DB       storage.DB
+	Blobs    blob.Store
+	Roots    models.ArtifactRoots
+	Promoter Promoter
 }
 
 func (s *Service) requested(ctx context.Context, model, alias string, version int64) (bool, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/storage/blob"
 )
 
 // source is where a version's files come from, once the rules have passed it.
@@ -20,7 +21,7 @@ type source struct {
 	folder        string // in our store; "" where it is none
 	copied        int64  // the version it is a copy of
 	outside       bool   // the files are not in our store
-	artifactRoot  string // of the server
+	roots         models.ArtifactRoots
 }
 
 var (
@@ -42,8 +43,8 @@ func needs(uri, parameter string) error {
 // resolve applies MLflow's rules for sources: what a version points at lies in
 // the run or logged model that it names, or wherever only the client's own
 // credentials reach.
-func resolve(tx storage.Tx, in NewVersion, root string) (source, error) {
-	s := source{artifactRoot: root, uri: in.Source, download: in.Source, runID: deref(in.RunID), loggedModelID: deref(in.LoggedModelID)}
+func resolve(tx storage.Tx, in NewVersion, roots models.ArtifactRoots) (source, error) {
+	s := source{roots: roots, uri: in.Source, download: in.Source, runID: deref(in.RunID), loggedModelID: deref(in.LoggedModelID)}
 	if models.IsPrompt(in.Tags) {
 		return s, nil // a placeholder
 	}
@@ -69,12 +70,14 @@ func resolve(tx storage.Tx, in NewVersion, root string) (source, error) {
 	case "", "file":
 		err = s.fromDisk(tx, rest)
 	case "http", "https":
-		if _, ours := models.ArtifactKey(in.Source, root); !ours {
+		if _, ours := roots.Key(in.Source); !ours {
 			return s, badSource(in.Source, "Log the files to a run or a logged model and name that: nothing is fetched over HTTP.")
 		}
 		err = s.fromStore(tx)
 	default:
-		s.outside = true
+		if s.at(in.Source); s.folder == blob.Reserved || strings.HasPrefix(s.folder, blob.Reserved+"/") {
+			return s, badSource(in.Source, "That folder is the server's own.")
+		}
 	}
 	if err != nil || s.loggedModelID == "" || s.runID != "" {
 		return s, err
@@ -214,7 +217,7 @@ func (s *source) fromDisk(tx storage.Tx, rest string) error {
 	if !strings.HasPrefix(path, "/") || !within(strings.TrimPrefix(rest, "//"), path) {
 		return badSource(s.uri, "To use a local path as a model version source, the %s request parameter has to be specified and the local path has to be contained within its artifact directory.", parameter)
 	}
-	s.outside = true
+	s.at(strings.TrimPrefix(rest, "//"))
 	return nil
 }
 
@@ -249,7 +252,7 @@ func (s *source) run(tx storage.Tx) (models.Run, error) {
 
 // at says which folder of our store the files are in, if any.
 func (s *source) at(uri string) {
-	key, ok := models.ArtifactKey(uri, s.artifactRoot)
+	key, ok := s.roots.Key(uri)
 	s.folder, s.outside = key, !ok
 }
 

@@ -33,7 +33,7 @@ func (s *Service) Register(ctx context.Context, in NewVersion) (v models.Version
 	}
 	var src source
 	if err := s.DB.Look(ctx, func(tx storage.Tx) (err error) {
-		src, err = resolve(tx, in, s.ArtifactRoot)
+		src, err = resolve(tx, in, s.Roots)
 		return err
 	}); err != nil {
 		return v, err

@@ -42,7 +42,7 @@ type Store interface {
 	// List gives the direct children of a folder by name; none for a folder
 	// that is not there, or that is a file.
 	List(ctx context.Context, folder string) ([]Entry, error)
-	// Walk calls fn for every object under a folder, in the order of keys.
+	// Walk calls fn once for every object under a folder, in the store's order.
 	Walk(ctx context.Context, folder string, fn func(Object) error) error
 	// Copy stores src's bytes under dst as well.
 	Copy(ctx context.Context, src, dst string) error

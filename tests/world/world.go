@@ -49,7 +49,7 @@ func Start(t testing.TB, changes ...func(*config.Config)) *World {
 func StartIn(t testing.TB, dir string, changes ...func(*config.Config)) *World {
 	t.Helper()
 	cfg := config.Config{
-		Host: "127.0.0.1", DataDir: dir, DefaultArtifactRoot: "mlflow-artifacts:/", RuntimeDir: filepath.Join(Root(), "bin"),
+		Host: "127.0.0.1", DataDir: dir, ServeArtifacts: true, Presigned: true, RuntimeDir: filepath.Join(Root(), "bin"),
 		Python: "python3", AllowSteps: []string{"process"}, HeavyJobs: 2,
 	}
 	for _, change := range changes {

@@ -63,7 +63,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := a.db.Measure(a.metrics); err != nil {
 		return err
 	}
-	if a.parts, err = a.wire(); err != nil {
+	if a.parts, err = a.wire(ctx); err != nil {
 		return err
 	}
 	if a.jobs, err = job.New(job.Config{

@@ -23,8 +23,6 @@ import (
 	"github.com/slipway-ml/slipway/services/monitor"
 	"github.com/slipway-ml/slipway/services/registry"
 	"github.com/slipway-ml/slipway/storage/blob"
-	blobs "github.com/slipway-ml/slipway/storage/blob/all"
-	"github.com/slipway-ml/slipway/storage/blob/metered"
 )
 
 // Version is what the programs call themselves.
@@ -50,15 +48,12 @@ type parts struct {
 
 // wire builds the services on the back-ends, each knowing the others only by
 // the small interfaces it declares. Each capability has a function here.
-func (a *App) wire() (*parts, error) {
+func (a *App) wire(ctx context.Context) (*parts, error) {
 	p := &parts{runner: a.runner()}
-	store, err := blobs.Open(a.cfg.ArtifactsDestination, time.Now)
-	if err != nil {
+	if err := a.wireStore(ctx, p); err != nil {
 		return nil, err
 	}
-	if p.blobs, err = metered.New(store, a.metrics, time.Now); err != nil {
-		return nil, err
-	}
+	var err error
 	if p.targets, err = targets.New(targets.Options{
 		Dir: filepath.Join(a.cfg.DataDir, "instances"), DockerHost: a.cfg.DockerHost, Now: time.Now,
 	}); err != nil {

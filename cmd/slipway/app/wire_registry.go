@@ -14,9 +14,9 @@ const idleTransfer = time.Minute
 // wireRegistry builds the artifacts' and the registry's services.
 func (a *App) wireRegistry(p *parts) {
 	p.artifacts = artifact.New(a.db, p.blobs)
-	p.artifacts.ArtifactRoot = a.cfg.DefaultArtifactRoot
-	p.registry = &registry.Service{DB: a.db, Blobs: p.blobs, ArtifactRoot: a.cfg.DefaultArtifactRoot}
+	p.artifacts.Roots = a.roots()
+	p.registry = &registry.Service{DB: a.db, Blobs: p.blobs, Roots: a.roots()}
 	p.workers = append(p.workers, registry.Hash{Service: p.registry})
 	p.handlers.Models = mlflow.Registry{Service: p.registry}
-	p.handlers.Artifacts = mlflow.Artifacts{Service: p.artifacts, Registry: p.registry, Idle: idleTransfer, Now: time.Now}
+	p.handlers.Artifacts = mlflow.Artifacts{Service: p.artifacts, Registry: p.registry, Idle: idleTransfer, Now: time.Now, Served: a.cfg.ServeArtifacts, Presigned: a.cfg.Presigned}
 }

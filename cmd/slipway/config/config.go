@@ -19,8 +19,16 @@ type Config struct {
 	Port                 int      `default:"5000" env:"SLIPWAY_PORT,MLFLOW_PORT" help:"Port to listen on; 0 takes a free one."`
 	DataDir              string   `default:"slipway-data" env:"SLIPWAY_DATA_DIR" type:"path" help:"Folder for what the next two do not name, for instances and for work."`
 	BackendStoreURI      string   `name:"backend-store-uri" env:"SLIPWAY_BACKEND_STORE_URI,MLFLOW_BACKEND_STORE_URI" help:"Database: sqlite:///path.db (default: slipway.db in the data folder) or postgresql://user@host/database."`
-	ArtifactsDestination string   `env:"SLIPWAY_ARTIFACTS_DESTINATION,MLFLOW_ARTIFACTS_DESTINATION" help:"Artifact store: a folder (default: artifacts in the data folder)."`
-	DefaultArtifactRoot  string   `default:"mlflow-artifacts:/" env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments."`
+	ArtifactsDestination string   `env:"SLIPWAY_ARTIFACTS_DESTINATION,MLFLOW_ARTIFACTS_DESTINATION" help:"Artifact store: a folder or s3://bucket/prefix (default: artifacts in the data folder)."`
+	DefaultArtifactRoot  string   `env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments (default: mlflow-artifacts:/, which is this server; with --no-serve-artifacts the artifact store itself)."`
+	ServeArtifacts       bool     `default:"true" negatable:"" env:"SLIPWAY_SERVE_ARTIFACTS,MLFLOW_SERVE_ARTIFACTS" help:"Serve artifacts to clients; without, they reach the artifact store with credentials of their own."`
+	Presigned            bool     `default:"true" negatable:"" env:"SLIPWAY_PRESIGNED" help:"Give clients URLs by which they transfer large files with S3 itself."`
+	S3Endpoint           string   `name:"s3-endpoint" env:"SLIPWAY_S3_ENDPOINT,MLFLOW_S3_ENDPOINT_URL" help:"URL of an S3 that is not Amazon's, such as MinIO."`
+	S3Region             string   `name:"s3-region" env:"SLIPWAY_S3_REGION" help:"Region of the bucket (default: as the AWS SDK finds it, else us-east-1)."`
+	S3PathStyle          bool     `name:"s3-path-style" env:"SLIPWAY_S3_PATH_STYLE" help:"Name the bucket in the path and not in the host; always so with --s3-endpoint."`
+	S3Checksums          string   `name:"s3-checksums" enum:",when_supported,when_required" default:"" env:"SLIPWAY_S3_CHECKSUMS" help:"When the SDK's checksums are sent: when_supported (default for Amazon) or when_required (default with --s3-endpoint)."`
+	S3SSE                string   `name:"s3-sse" enum:",AES256,aws:kms" default:"" env:"SLIPWAY_S3_SSE" help:"Server-side encryption of new objects: AES256 or aws:kms (default: the bucket's own)."`
+	S3KMSKeyID           string   `name:"s3-kms-key-id" env:"SLIPWAY_S3_KMS_KEY_ID" help:"KMS key for --s3-sse aws:kms."`
 	RefuseLongValues     bool     `env:"SLIPWAY_REFUSE_LONG_VALUES" help:"Refuse params over 6000 and tags over 8000 characters instead of cutting them."`
 	RuntimeDir           string   `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
 	DockerHost           string   `env:"SLIPWAY_DOCKER_HOST,DOCKER_HOST" help:"Address of the Docker Engine (default: unix:///var/run/docker.sock)."`
@@ -38,6 +46,15 @@ func (c *Config) Fill() {
 	}
 	if c.ArtifactsDestination == "" {
 		c.ArtifactsDestination = filepath.Join(c.DataDir, "artifacts")
+	}
+	if c.DefaultArtifactRoot == "" {
+		c.DefaultArtifactRoot = "mlflow-artifacts:/"
+		if !c.ServeArtifacts {
+			c.DefaultArtifactRoot = c.ArtifactsDestination
+			if folder, err := filepath.Abs(c.ArtifactsDestination); err == nil && !strings.Contains(c.ArtifactsDestination, "://") {
+				c.DefaultArtifactRoot = folder
+			}
+		}
 	}
 	if c.RuntimeDir == "" {
 		if self, err := os.Executable(); err == nil {
@@ -63,8 +80,8 @@ func (c *Config) Validate() error {
 			problems = append(problems, fmt.Errorf("--allow-steps %s: use process", where))
 		}
 	}
-	if strings.Contains(c.ArtifactsDestination, "://") {
-		problems = append(problems, fmt.Errorf("--artifacts-destination %s: use a folder", c.ArtifactsDestination))
+	if c.S3KMSKeyID != "" && c.S3SSE != "aws:kms" {
+		problems = append(problems, errors.New("--s3-kms-key-id: it needs --s3-sse aws:kms"))
 	}
 	return errors.Join(problems...)
 }

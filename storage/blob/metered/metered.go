@@ -41,6 +41,9 @@ func New(inner blob.Store, reg prometheus.Registerer, now func() time.Time) (*St
 	return s, nil
 }
 
+// Unwrap gives the store that is measured.
+func (s *Store) Unwrap() blob.Store { return s.Store }
+
 // measure counts an operation; what is not there, or asked wrongly, is no
 // failure of the store.
 func (s *Store) measure(operation string, began time.Time, err error) {

@@ -1,0 +1,145 @@
+package artifact
+
+import (
+	"context"
+	"path"
+	"time"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage/blob"
+)
+
+// Part is a part of an upload, by its number and the store's tag.
+type Part = blob.Part
+
+// validity is how long a URL to the store itself may be used.
+const validity = time.Hour
+
+// maxParts is S3's limit.
+const maxParts = 10_000
+
+// Direct tells whether clients can transfer with the store itself.
+func (s *Service) Direct() bool {
+	_, err := s.presigner()
+	return err == nil
+}
+
+func (s *Service) presigner() (blob.Presigner, error) {
+	if p, ok := blob.As[blob.Presigner](s.blobs); ok {
+		return p, nil
+	}
+	return nil, models.Errorf(models.KindUnsupported, "The artifact store has no multipart or presigned transfers: use GET and PUT of mlflow-artifacts/artifacts.")
+}
+
+// Download gives a URL that reads a file from the store itself.
+func (s *Service) Download(ctx context.Context, at string, valid time.Duration) (blob.Presigned, blob.Object, error) {
+	p, err := s.presigner()
+	if err != nil {
+		return blob.Presigned{}, blob.Object{}, err
+	}
+	if at, err = fileAt(at); err != nil {
+		return blob.Presigned{}, blob.Object{}, err
+	}
+	o, err := s.blobs.Stat(ctx, at)
+	if err != nil {
+		return blob.Presigned{}, blob.Object{}, err
+	}
+	signed, err := p.PresignGet(ctx, at, bound(valid))
+	return signed, o, err
+}
+
+// DownloadIn is Download below a root.
+func (s *Service) DownloadIn(ctx context.Context, root Root, name string, valid time.Duration) (blob.Presigned, blob.Object, error) {
+	below, err := fileBelow(name)
+	if err != nil {
+		return blob.Presigned{}, blob.Object{}, err
+	}
+	return s.Download(ctx, root.key+"/"+below, valid)
+}
+
+// UploadIn gives a URL that writes a file below a root. What comes by it is not
+// seen here: it has no digest until a version that has it is registered.
+func (s *Service) UploadIn(ctx context.Context, root Root, name string, valid time.Duration) (blob.Presigned, error) {
+	p, err := s.presigner()
+	if err != nil {
+		return blob.Presigned{}, err
+	}
+	below, err := fileBelow(name)
+	if err != nil {
+		return blob.Presigned{}, err
+	}
+	at := path.Join(root.key, below)
+	if err := s.vacate(ctx, at); err != nil {
+		return blob.Presigned{}, err
+	}
+	return p.PresignPut(ctx, at, bound(valid))
+}
+
+func bound(valid time.Duration) time.Duration {
+	if valid <= 0 || valid > 7*24*time.Hour { // S3 signs for a week at most
+		return validity
+	}
+	return valid
+}
+
+// vacate frees a path for bytes that somebody else will put there.
+func (s *Service) vacate(ctx context.Context, at string) error {
+	lock := s.lock(at)
+	lock.Lock()
+	defer lock.Unlock()
+	return s.keep(ctx, at)
+}
+
+// Multipart begins an upload in parts and gives the request for each.
+func (s *Service) Multipart(ctx context.Context, at string, parts int) (upload string, requests []blob.Presigned, err error) {
+	p, err := s.presigner()
+	if err != nil {
+		return "", nil, err
+	}
+	if at, err = fileAt(at); err != nil {
+		return "", nil, err
+	}
+	if parts < 1 || parts > maxParts {
+		return "", nil, models.Errorf(models.KindInvalid, "num_parts is %d: use 1 to %d", parts, maxParts)
+	}
+	if upload, err = p.CreateUpload(ctx, at); err != nil {
+		return "", nil, err
+	}
+	requests = make([]blob.Presigned, parts)
+	for i := range requests {
+		if requests[i], err = p.PresignPart(ctx, at, upload, i+1, 24*validity); err != nil {
+			return "", nil, err
+		}
+	}
+	return upload, requests, nil
+}
+
+// Complete makes the parts of an upload a file.
+func (s *Service) Complete(ctx context.Context, at, upload string, parts []blob.Part) error {
+	p, err := s.presigner()
+	if err != nil {
+		return err
+	}
+	if at, err = fileAt(at); err != nil {
+		return err
+	}
+	lock := s.lock(at)
+	lock.Lock()
+	defer lock.Unlock()
+	if err := s.keep(ctx, at); err != nil {
+		return err
+	}
+	return p.CompleteUpload(ctx, at, upload, parts)
+}
+
+// Abort forgets an upload and its parts.
+func (s *Service) Abort(ctx context.Context, at, upload string) error {
+	p, err := s.presigner()
+	if err != nil {
+		return err
+	}
+	if at, err = fileAt(at); err != nil {
+		return err
+	}
+	return p.AbortUpload(ctx, at, upload)
+}

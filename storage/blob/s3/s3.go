@@ -1,0 +1,114 @@
+// Package s3 keeps artifacts in a bucket of Amazon S3 or of a store that speaks
+// its protocol (MinIO, Ceph, SeaweedFS, R2). Bytes stream both ways: a transfer
+// holds a few parts in memory, whatever the object's size.
+package s3
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage/blob"
+)
+
+// Options say where a bucket is and how it is spoken to. What is empty follows
+// the AWS SDK: its variables (AWS_REGION, AWS_ACCESS_KEY_ID …), its files, the
+// machine's role.
+type Options struct {
+	Endpoint  string // URL of a store that is not Amazon's
+	Region    string
+	PathStyle bool   // the bucket in the path, not in the host; always so with an Endpoint
+	Checksums string // "when_supported", "when_required"; "" is the first for Amazon, the second for an Endpoint
+	SSE       string // "", "AES256" or "aws:kms"
+	KMSKeyID  string
+}
+
+// The sizes of a transfer: S3 takes at most 10,000 parts, so bigger objects
+// have bigger parts.
+const (
+	partSize    = 8 << 20
+	parallel    = 3
+	maxAttempts = 4
+)
+
+// Store implements blob.Store on a bucket, below a prefix.
+type Store struct {
+	client  *s3.Client
+	up      *transfermanager.Client
+	bucket  string
+	prefix  string // "" or ends in a slash
+	options Options
+}
+
+var (
+	_ blob.Store     = (*Store)(nil)
+	_ blob.Presigner = (*Store)(nil)
+	_ blob.Sweeper   = (*Store)(nil)
+)
+
+// New makes a Store for s3://bucket/prefix. It sends nothing: the bucket may be
+// away for now.
+func New(ctx context.Context, address string, o Options) (*Store, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "s3" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+		return nil, models.Errorf(models.KindInvalid, "artifacts-destination %q: write s3://bucket or s3://bucket/prefix", address)
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, func(lo *awsconfig.LoadOptions) error {
+		lo.Region = o.Region
+		lo.RetryMaxAttempts = maxAttempts
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the AWS settings: %w", err)
+	}
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	if o.Endpoint == "" {
+		o.Endpoint = aws.ToString(cfg.BaseEndpoint)
+	}
+	checksums, validation := aws.RequestChecksumCalculationWhenSupported, aws.ResponseChecksumValidationWhenSupported
+	if o.Checksums == "when_required" || o.Checksums == "" && o.Endpoint != "" {
+		// Many stores that are not Amazon's refuse the trailing checksums.
+		checksums, validation = aws.RequestChecksumCalculationWhenRequired, aws.ResponseChecksumValidationWhenRequired
+	}
+	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
+		if o.Endpoint != "" {
+			so.BaseEndpoint = &o.Endpoint
+		}
+		so.UsePathStyle = o.PathStyle || o.Endpoint != ""
+		so.RequestChecksumCalculation, so.ResponseChecksumValidation = checksums, validation
+		so.DisableLogOutputChecksumValidationSkipped = true
+	})
+	s := &Store{client: client, bucket: u.Host, options: o}
+	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
+		s.prefix = prefix + "/"
+	}
+	s.up = transfermanager.New(client, func(to *transfermanager.Options) {
+		to.PartSizeBytes, to.MultipartUploadThreshold, to.Concurrency = partSize, partSize, parallel
+		to.RequestChecksumCalculation = checksums
+		to.FailTimeout = 15 * time.Second // an abort goes out also when the caller has left
+	})
+	return s, nil
+}
+
+// Ping tells whether the bucket is there and answers, and if not, why and what
+// to do.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
+	return s.fault("", err)
+}
+
+// at is the key in the bucket.
+func (s *Store) at(key string) *string {
+	key = s.prefix + key
+	return &key
+}
