@@ -36,10 +36,9 @@ func (t *tx) Audit(rec models.AuditRecord) error {
 	if rec.From == "" {
 		rec.From = who.From
 	}
-	_, err = t.exec(`INSERT INTO audit (at_us, principal, origin, action, model, environment, version, reason, details)
+	return t.later(`INSERT INTO audit (at_us, principal, origin, action, model, environment, version, reason, details)
 		VALUES (`+t.clock()+`, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		rec.Principal, rec.From, rec.Action, rec.Model, rec.Environment, rec.Version, rec.Reason, string(details))
-	return err
 }
 
 // AuditRecords implements storage.Tx.

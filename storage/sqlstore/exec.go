@@ -1,16 +1,22 @@
 package sqlstore
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 )
 
 // exec runs a statement as it stands and gives the rows it changed: what gorm
 // does to build one costs more than most of ours cost to run.
 func (t *tx) exec(query string, args ...any) (int64, error) {
+	if r, ok := t.db.Statement.ConnPool.(*roundTrips); ok {
+		affected, err := r.exec(t.ctx, t.bind(query), args)
+		return affected, t.translated(err)
+	}
 	res, err := t.db.Statement.ConnPool.ExecContext(t.ctx, t.bind(query), args...)
 	if err != nil {
 		return 0, t.translated(err)
@@ -18,10 +24,24 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	return res.RowsAffected()
 }
 
+// later is exec for a statement whose result nobody waits for. Its error may be
+// that of a later statement, or of the commit.
+func (t *tx) later(query string, args ...any) error {
+	if r, ok := t.db.Statement.ConnPool.(*roundTrips); ok && r.begin != "" {
+		r.later(t.bind(query), args)
+		return nil
+	}
+	_, err := t.exec(query, args...)
+	return err
+}
+
 type scanner func(into ...any) error
 
 // scan runs a query and hands each row to fn.
 func (t *tx) scan(query string, args []any, fn func(scan scanner) error) error {
+	if r, ok := t.db.Statement.ConnPool.(*roundTrips); ok {
+		return t.translated(r.scan(t.ctx, t.bind(query), args, fn))
+	}
 	rows, err := t.db.Statement.ConnPool.QueryContext(t.ctx, t.bind(query), args...)
 	if err != nil {
 		return t.translated(err)
@@ -57,10 +77,15 @@ func (t *tx) bind(query string) string {
 
 // translated gives an error of the driver the meaning that gorm gives it.
 func (t *tx) translated(err error) error {
-	if translator, ok := t.db.Dialector.(gorm.ErrorTranslator); ok && err != nil {
-		return translator.Translate(err)
+	translator, ok := t.db.Dialector.(gorm.ErrorTranslator)
+	if !ok || err == nil {
+		return err
 	}
-	return err
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		err = refused
+	}
+	return translator.Translate(err)
 }
 
 // maxKeys bounds the numbers of keys kept in memory.

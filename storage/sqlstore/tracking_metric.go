@@ -119,9 +119,8 @@ func (t metrics) storeArrays(run int64, points, latest []models.Metric, ids map[
 		}
 		args = append(args, run, keys, times, steps, values, nans)
 	}
-	_, err := t.exec("WITH every AS (INSERT INTO metric"+metricColumns+unnest+"ON CONFLICT DO NOTHING) "+
+	return t.later("WITH every AS (INSERT INTO metric"+metricColumns+unnest+"ON CONFLICT DO NOTHING) "+
 		"INSERT INTO latest_metric"+metricColumns+unnest+onlyNewer("latest_metric", "run_id, key_id"), args...)
-	return err
 }
 
 // onlyNewer replaces a latest metric by a greater (step, time, value).

@@ -127,7 +127,11 @@ func (t *tx) setTags(table, owner string, id int64, tags []models.Tag) error {
 	for _, name := range slices.SortedFunc(maps.Keys(last), func(a, b string) int { return cmp.Compare(ids[a], ids[b]) }) {
 		p.add(ids[name], last[name])
 	}
-	_, err = t.insertPairs(table, owner, id, p, "ON CONFLICT ("+owner+", key_id) DO UPDATE SET value = excluded.value")
+	const update = ") DO UPDATE SET value = excluded.value"
+	if t.dialect == "postgres" {
+		return t.later(pairArrays(table, owner, "ON CONFLICT ("+owner+", key_id"+update), id, p.keys, p.values)
+	}
+	_, err = t.insertPairs(table, owner, id, p, "ON CONFLICT ("+owner+", key_id"+update)
 	return err
 }
 
@@ -143,15 +147,19 @@ func (p *pairList) add(key int64, value string) {
 
 // insertPairs writes into a table of (owner, key_id, value).
 func (t *tx) insertPairs(table, owner string, id int64, p pairList, tail string) (int64, error) {
-	head := "INSERT INTO " + table + " (" + owner + ", key_id, value)"
 	if t.dialect == "postgres" {
-		return t.exec(head+" SELECT ?::bigint, * FROM unnest(?::bigint[], ?::text[]) "+tail, id, p.keys, p.values)
+		return t.exec(pairArrays(table, owner, tail), id, p.keys, p.values)
 	}
 	values := make([]any, 0, 3*len(p.keys))
 	for i, key := range p.keys {
 		values = append(values, id, key, p.values[i])
 	}
-	return t.insertFlat(head, tail, 3, values)
+	return t.insertFlat("INSERT INTO "+table+" ("+owner+", key_id, value)", tail, 3, values)
+}
+
+// pairArrays is the same for Postgres, from arrays of keys and values.
+func pairArrays(table, owner, tail string) string {
+	return "INSERT INTO " + table + " (" + owner + ", key_id, value) SELECT ?::bigint, * FROM unnest(?::bigint[], ?::text[]) " + tail
 }
 
 // logParams writes params once into a table of (owner, key_id, value), and

@@ -91,9 +91,6 @@ func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	began := time.Now() //nolint:forbidigo // a duration, not a rule
 	defer func() { db.gauges.observe("read", began, err) }()
 	opts := &sql.TxOptions{ReadOnly: true}
-	if db.dialect == "postgres" {
-		opts.Isolation = sql.LevelRepeatableRead
-	}
 	return db.transact(ctx, db.read, opts, func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
 }
 
@@ -101,6 +98,9 @@ func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) (err error) {
 func (db *DB) Look(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	began := time.Now() //nolint:forbidigo // a duration, not a rule
 	defer func() { db.gauges.observe("read", began, err) }()
+	if db.dialect == "postgres" {
+		return (&roundTrips{pool: db.queue}).transact(ctx, db.read, func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
+	}
 	g := db.read.WithContext(ctx)
 	if kept := db.prepared[db.read]; kept != nil {
 		// What looks is short: it need not be interrupted, which would cost it a
@@ -117,7 +117,11 @@ func (db *DB) transact(ctx context.Context, pool *gorm.DB, opts *sql.TxOptions, 
 	if kept := db.prepared[pool]; kept != nil {
 		return kept.transact(ctx, pool, opts, fn)
 	}
-	return pool.WithContext(ctx).Transaction(fn, opts)
+	begin := "begin"
+	if opts != nil {
+		begin = "begin isolation level repeatable read read only"
+	}
+	return (&roundTrips{pool: db.queue, begin: begin}).transact(ctx, pool, fn)
 }
 
 // Now implements storage.DB.
@@ -173,6 +177,8 @@ func sqlTx(g *gorm.DB) (*sql.Tx, error) {
 		return pool, nil
 	case *preparedTx:
 		return pool.Tx, nil
+	case *roundTrips:
+		return pool.asSQL(g.Statement.Context)
 	}
 	return nil, fmt.Errorf("no transaction under %T", g.Statement.ConnPool)
 }

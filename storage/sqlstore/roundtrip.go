@@ -1,0 +1,216 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/gorm"
+)
+
+// roundTrips is a transaction on Postgres that sends as little as it can: it
+// begins together with its first statement, and a statement whose result
+// nobody waits for goes with the next one, or with the commit. Without begin
+// it is no transaction, only a connection.
+type roundTrips struct {
+	pool    *sql.DB
+	conn    *sql.Conn // taken for the first statement
+	begin   string    // statement that begins it
+	begun   bool
+	own     *sql.Tx // what database/sql made of it, where something needs that
+	waiting []call
+}
+
+type call struct {
+	query string
+	args  []any
+}
+
+// connect takes a connection.
+func (r *roundTrips) connect(ctx context.Context) (err error) {
+	if r.conn == nil {
+		r.conn, err = r.pool.Conn(ctx)
+	}
+	return err
+}
+
+// send runs what waits and then calls, in one round trip. The result of the
+// last call is what result reads.
+func (r *roundTrips) send(ctx context.Context, last *call, result func(pgx.BatchResults) error) error {
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
+	return r.conn.Raw(func(driver any) error {
+		var b pgx.Batch
+		opens := r.begin != "" && !r.begun
+		if opens {
+			b.Queue(r.begin)
+		}
+		for _, c := range r.waiting {
+			b.Queue(c.query, c.args...)
+		}
+		unread := b.Len()
+		if last != nil {
+			b.Queue(last.query, last.args...)
+		}
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("send to Postgres: unknown driver %T", driver)
+		}
+		if b.Len() == 0 {
+			return nil
+		}
+		r.begun, r.waiting = r.begun || opens, nil
+		results := c.Conn().SendBatch(ctx, &b)
+		var err error
+		for i := 0; i < unread && err == nil; i++ {
+			_, err = results.Exec()
+		}
+		if err == nil && last != nil {
+			err = result(results)
+		}
+		if closing := results.Close(); err == nil {
+			err = closing
+		}
+		return err
+	})
+}
+
+func (r *roundTrips) exec(ctx context.Context, query string, args []any) (affected int64, err error) {
+	err = r.send(ctx, &call{query, args}, func(results pgx.BatchResults) error {
+		tag, err := results.Exec()
+		affected = tag.RowsAffected()
+		return err
+	})
+	return affected, err
+}
+
+func (r *roundTrips) scan(ctx context.Context, query string, args []any, fn func(scan scanner) error) error {
+	return r.send(ctx, &call{query, args}, func(results pgx.BatchResults) error {
+		rows, err := results.Query()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := fn(rows.Scan); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// later runs a statement with the next one, or with the commit: an error of it
+// is theirs.
+func (r *roundTrips) later(query string, args []any) {
+	r.waiting = append(r.waiting, call{query, args})
+}
+
+// ready sends what waits, so that the connection can be used as it is.
+func (r *roundTrips) ready(ctx context.Context) error { return r.send(ctx, nil, nil) }
+
+// asSQL gives the transaction as database/sql has it.
+func (r *roundTrips) asSQL(ctx context.Context) (*sql.Tx, error) {
+	if r.own != nil {
+		return r.own, r.ready(ctx)
+	}
+	if err := r.connect(ctx); err != nil {
+		return nil, err
+	}
+	if r.begun { // then this begins nothing: Postgres has but one, and says so in its log
+		if err := r.ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	own, err := r.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.own, r.begun = own, true
+	return own, r.ready(ctx)
+}
+
+func (r *roundTrips) commit(ctx context.Context) error {
+	switch {
+	case r.own != nil:
+		if err := r.ready(ctx); err != nil {
+			return err
+		}
+		return r.own.Commit()
+	case !r.begun && len(r.waiting) == 0:
+		return nil
+	}
+	return r.send(ctx, &call{query: "commit"}, func(results pgx.BatchResults) error {
+		tag, err := results.Exec()
+		if err == nil && tag.String() == "ROLLBACK" {
+			err = errors.New("a statement of the transaction had failed")
+		}
+		r.begun = err != nil
+		return err
+	})
+}
+
+// close gives the connection back, and what is not committed up.
+func (r *roundTrips) close() {
+	switch {
+	case r.conn == nil:
+		return
+	case r.own != nil:
+		_ = r.own.Rollback() // after a commit it does nothing
+	case r.begun && r.begin != "":
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_, _ = r.conn.ExecContext(ctx, "rollback")
+	}
+	_ = r.conn.Close()
+}
+
+// transact runs fn in this transaction.
+func (r *roundTrips) transact(ctx context.Context, g *gorm.DB, fn func(g *gorm.DB) error) error {
+	defer r.close() //nolint:contextcheck // giving up does not end with the context
+	bound := g.Session(&gorm.Session{NewDB: true, Context: ctx})
+	bound.Statement.ConnPool = r
+	if err := fn(bound); err != nil {
+		return err
+	}
+	return r.commit(ctx)
+}
+
+// PrepareContext implements gorm.ConnPool.
+func (r *roundTrips) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	if err := r.ready(ctx); err != nil {
+		return nil, err
+	}
+	return r.conn.PrepareContext(ctx, query)
+}
+
+// ExecContext implements gorm.ConnPool.
+func (r *roundTrips) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := r.ready(ctx); err != nil {
+		return nil, err
+	}
+	return r.conn.ExecContext(ctx, query, args...)
+}
+
+// QueryContext implements gorm.ConnPool.
+func (r *roundTrips) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := r.ready(ctx); err != nil {
+		return nil, err
+	}
+	return r.conn.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext implements gorm.ConnPool.
+func (r *roundTrips) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if err := r.ready(ctx); err != nil {
+		ended, cancel := context.WithCancelCause(ctx)
+		cancel(err)
+		return r.pool.QueryRowContext(ended, query, args...) // which carries an error
+	}
+	return r.conn.QueryRowContext(ctx, query, args...)
+}
