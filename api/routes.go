@@ -46,6 +46,11 @@ func routes(h Handlers) ([]Route, error) {
 	table = append(table, trackingRoutes(h.Tracking)...)
 	table = append(table, registryRoutes(h.Models)...)
 	table = append(table, artifactRoutes(h.Artifacts)...)
+	graph, err := mlflow.NewGraphQL(h.Tracking, h.Models, h.Artifacts)
+	if err != nil {
+		return nil, err
+	}
+	table = append(table, Route{http.MethodGet, "/graphql", Read, graph.Answer}, Route{http.MethodPost, "/graphql", Read, graph.Answer})
 	own, err := ownRoutes(h)
 	if err != nil {
 		return nil, err

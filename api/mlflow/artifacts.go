@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"context"
 	"net/http"
 	"path"
 	"strings"
@@ -80,49 +81,45 @@ func (a Artifacts) Delete(c *gin.Context) error {
 // pathParam is what follows the route, decoded once.
 func pathParam(c *gin.Context) string { return strings.TrimPrefix(c.Param("path"), "/") }
 
+type listRunRequest struct {
+	Run  runRef `json:",inline"`
+	Path string `json:"path"`
+}
+
 // ListRun answers GET artifacts/list.
-func (a Artifacts) ListRun(c *gin.Context) error {
-	var in struct {
-		RunID   string `json:"run_id"`
-		RunUUID string `json:"run_uuid"`
-		Path    string `json:"path"`
-	}
-	if err := decode(c, &in); err != nil {
-		return err
-	}
-	id, err := runRef{in.RunID, in.RunUUID}.id()
+func (a Artifacts) ListRun(c *gin.Context) error { return serve(c, a.listRun) }
+
+func (a Artifacts) listRun(ctx context.Context, in listRunRequest) (any, error) {
+	id, err := in.Run.id()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	root, err := a.Service.RunRoot(c.Request.Context(), id)
+	root, err := a.Service.RunRoot(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.listIn(c, root, in.Path)
+	return a.listIn(ctx, root, in.Path)
+}
+
+type listModelRequest struct {
+	ModelID string `json:"model_id" mlflow:"required"`
+	Path    string `json:"artifact_directory_path"`
 }
 
 // ListLoggedModel answers GET logged-models/ID/artifacts/directories.
-func (a Artifacts) ListLoggedModel(c *gin.Context) error {
-	var in struct {
-		ModelID string `json:"model_id" mlflow:"required"`
-		Path    string `json:"artifact_directory_path"`
-	}
-	if err := decode(c, &in); err != nil {
-		return err
-	}
-	root, err := a.Service.LoggedModelRoot(c.Request.Context(), in.ModelID)
+func (a Artifacts) ListLoggedModel(c *gin.Context) error { return serve(c, a.listLoggedModel) }
+
+func (a Artifacts) listLoggedModel(ctx context.Context, in listModelRequest) (any, error) {
+	root, err := a.Service.LoggedModelRoot(ctx, in.ModelID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.listIn(c, root, in.Path)
+	return a.listIn(ctx, root, in.Path)
 }
 
-func (a Artifacts) listIn(c *gin.Context, root artifact.Root, folder string) error {
-	entries, err := a.Service.ListIn(c.Request.Context(), root, folder)
-	if err != nil {
-		return err
-	}
-	return answer(c, filesReply{RootURI: root.URI, Files: fileList(entries)})
+func (a Artifacts) listIn(ctx context.Context, root artifact.Root, folder string) (any, error) {
+	entries, err := a.Service.ListIn(ctx, root, folder)
+	return filesReply{RootURI: root.URI, Files: fileList(entries)}, err
 }
 
 // GetLoggedModel answers GET logged-models/ID/artifacts/files.

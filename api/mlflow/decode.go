@@ -2,13 +2,13 @@ package mlflow
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"reflect"
 	"regexp"
 	"unicode/utf8"
 
@@ -48,9 +48,23 @@ func decode(c *gin.Context, in any) error {
 	for _, p := range c.Params {
 		tree[p.Key] = p.Value
 	}
-	d := decoder{lax: lax}
-	target := reflect.ValueOf(in).Elem()
-	return d.object(target, planOf(target.Type()), tree, "")
+	return decoder{lax: lax}.into(in, tree)
+}
+
+// serve answers a request by a call that a GraphQL query may make too.
+func serve[In any](c *gin.Context, call func(context.Context, In) (any, error)) error {
+	var in In
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	out, err := call(c.Request.Context(), in)
+	if err != nil {
+		return err
+	}
+	if text, ok := out.(json.RawMessage); ok {
+		return write(c, text)
+	}
+	return answer(c, out)
 }
 
 // readTree reads the parameters; lax says that they come from a query, where

@@ -57,6 +57,11 @@ type decoder struct {
 	lax bool // values come from a query
 }
 
+func (d decoder) into(in any, tree map[string]any) error {
+	target := reflect.ValueOf(in).Elem()
+	return d.object(target, planOf(target.Type()), tree, "")
+}
+
 func (d decoder) object(target reflect.Value, plan []field, tree map[string]any, path string) error {
 	for _, f := range plan {
 		if f.inline != nil {

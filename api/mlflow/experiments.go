@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -48,23 +49,20 @@ func (t Tracking) CreateExperiment(c *gin.Context) error {
 	return answer(c, experimentRef{strconv.FormatInt(id, 10)})
 }
 
-func (t Tracking) answerExperiment(c *gin.Context, e models.Experiment, err error) error {
-	if err != nil {
-		return err
-	}
-	return answer(c, struct {
-		Experiment experimentReply `json:"experiment"`
-	}{experimentOf(e)})
+type experimentAnswer struct {
+	Experiment experimentReply `json:"experiment"`
 }
 
 // GetExperiment handles GET experiments/get.
-func (t Tracking) GetExperiment(c *gin.Context) error {
-	id, err := experimentID(c)
+func (t Tracking) GetExperiment(c *gin.Context) error { return serve(c, t.getExperiment) }
+
+func (t Tracking) getExperiment(ctx context.Context, in experimentRef) (any, error) {
+	id, err := tracking.ParseExperimentID(in.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	e, err := t.Service.Experiment(c.Request.Context(), id)
-	return t.answerExperiment(c, e, err)
+	e, err := t.Service.Experiment(ctx, id)
+	return experimentAnswer{experimentOf(e)}, err
 }
 
 // experimentID decodes a request that names an experiment and no more.
@@ -85,7 +83,10 @@ func (t Tracking) GetExperimentByName(c *gin.Context) error {
 		return err
 	}
 	e, err := t.Service.ExperimentByName(c.Request.Context(), in.Name)
-	return t.answerExperiment(c, e, err)
+	if err != nil {
+		return err
+	}
+	return answer(c, experimentAnswer{experimentOf(e)})
 }
 
 // SearchExperiments handles POST and GET experiments/search.
@@ -183,28 +184,28 @@ func (t Tracking) DeleteExperimentTag(c *gin.Context) error {
 	return done(c, t.Service.DeleteExperimentTag(c.Request.Context(), id, in.Key))
 }
 
+type searchDatasetsRequest struct {
+	IDs []string `json:"experiment_ids"`
+}
+
 // SearchDatasets handles POST experiments/search-datasets.
-func (t Tracking) SearchDatasets(c *gin.Context) error {
-	var in struct {
-		IDs []string `json:"experiment_ids"`
-	}
-	if err := decode(c, &in); err != nil {
-		return err
-	}
+func (t Tracking) SearchDatasets(c *gin.Context) error { return serve(c, t.searchDatasets) }
+
+func (t Tracking) searchDatasets(ctx context.Context, in searchDatasetsRequest) (any, error) {
 	const most = 20
 	switch n := len(in.IDs); {
 	case n == 0:
-		return models.Errorf(models.KindInvalid, "SearchDatasets request must specify at least one experiment_id.")
+		return nil, models.Errorf(models.KindInvalid, "SearchDatasets request must specify at least one experiment_id.")
 	case n > most:
-		return models.Errorf(models.KindInvalid, "SearchDatasets request cannot specify more than %d experiment_ids. Received %d experiment_ids.", most, n)
+		return nil, models.Errorf(models.KindInvalid, "SearchDatasets request cannot specify more than %d experiment_ids. Received %d experiment_ids.", most, n)
 	}
 	ids, err := tracking.ParseExperimentIDs(in.IDs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	found, err := t.Service.DatasetSummaries(c.Request.Context(), ids)
+	found, err := t.Service.DatasetSummaries(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	type summary struct {
 		ExperimentID string `json:"experiment_id"`
@@ -216,7 +217,7 @@ func (t Tracking) SearchDatasets(c *gin.Context) error {
 	for i, s := range found {
 		out[i] = summary{strconv.FormatInt(s.ExperimentID, 10), s.Name, s.Digest, s.Context}
 	}
-	return answer(c, struct {
+	return struct {
 		Summaries []summary `json:"dataset_summaries,omitempty"`
-	}{out})
+	}{out}, nil
 }

@@ -1,6 +1,8 @@
 package mlflow
 
 import (
+	"context"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/slipway-ml/slipway/models"
@@ -119,32 +121,32 @@ func (t Tracking) GetMetricHistoryBulk(c *gin.Context) error {
 	}{metricsOf(points)})
 }
 
+type bulkIntervalRequest struct {
+	RunIDs     []string `json:"run_ids" mlflow:"required"`
+	Key        string   `json:"metric_key" mlflow:"required"`
+	From       *int64   `json:"start_step"`
+	To         *int64   `json:"end_step"`
+	MaxResults *int64   `json:"max_results"`
+}
+
 // GetMetricHistoryBulkInterval handles GET metrics/get-history-bulk-interval.
-func (t Tracking) GetMetricHistoryBulkInterval(c *gin.Context) error {
-	var in struct {
-		RunIDs     []string `json:"run_ids" mlflow:"required"`
-		Key        string   `json:"metric_key" mlflow:"required"`
-		From       *int64   `json:"start_step"`
-		To         *int64   `json:"end_step"`
-		MaxResults *int64   `json:"max_results"`
-	}
-	if err := decode(c, &in); err != nil {
-		return err
-	}
+func (t Tracking) GetMetricHistoryBulkInterval(c *gin.Context) error { return serve(c, t.bulkInterval) }
+
+func (t Tracking) bulkInterval(ctx context.Context, in bulkIntervalRequest) (any, error) {
 	if err := tracking.CheckBulk("GetMetricHistoryBulkInterval", in.RunIDs); err != nil {
-		return err
+		return nil, err
 	}
 	var within *models.StepRange
 	switch {
 	case in.From != nil && in.To != nil:
 		within = &models.StepRange{From: *in.From, To: *in.To}
 	case in.From != nil || in.To != nil:
-		return models.Errorf(models.KindInvalid, "If either start step or end step are specified, both must be specified.")
+		return nil, models.Errorf(models.KindInvalid, "If either start step or end step are specified, both must be specified.")
 	}
 	const most = 2_500
-	points, err := t.Service.SampledHistory(c.Request.Context(), in.RunIDs, in.Key, within, orDefault(in.MaxResults, most))
+	points, err := t.Service.SampledHistory(ctx, in.RunIDs, in.Key, within, orDefault(in.MaxResults, most))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return answer(c, metricsReply{Metrics: metricsOf(points)})
+	return metricsReply{Metrics: metricsOf(points)}, nil
 }

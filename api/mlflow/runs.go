@@ -1,6 +1,8 @@
 package mlflow
 
 import (
+	"context"
+	"encoding/json"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -33,7 +35,11 @@ func answerRun(c *gin.Context, r models.Run, err error) error {
 	if err != nil {
 		return err
 	}
-	return write(c, append(appendRun(append(make([]byte, 0, 2048), `{"run":`...), r), "}\n"...))
+	return write(c, oneRun(r))
+}
+
+func oneRun(r models.Run) []byte {
+	return append(appendRun(append(make([]byte, 0, 2048), `{"run":`...), r), "}\n"...)
 }
 
 // CreateRun handles POST runs/create.
@@ -60,13 +66,15 @@ func (t Tracking) CreateRun(c *gin.Context) error {
 }
 
 // GetRun handles GET runs/get.
-func (t Tracking) GetRun(c *gin.Context) error {
-	id, err := runID(c)
+func (t Tracking) GetRun(c *gin.Context) error { return serve(c, t.getRun) }
+
+func (t Tracking) getRun(ctx context.Context, in runRef) (any, error) {
+	id, err := in.id()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	run, err := t.Service.Run(c.Request.Context(), id)
-	return answerRun(c, run, err)
+	run, err := t.Service.Run(ctx, id)
+	return json.RawMessage(oneRun(run)), err
 }
 
 // runID decodes a request that names a run and no more.
@@ -126,34 +134,34 @@ func (t Tracking) RestoreRun(c *gin.Context) error {
 	return done(c, t.Service.RestoreRun(c.Request.Context(), id))
 }
 
+type searchRunsRequest struct {
+	ExperimentIDs []string `json:"experiment_ids"`
+	Filter        string   `json:"filter"`
+	View          string   `json:"run_view_type" enum:"ACTIVE_ONLY,DELETED_ONLY,ALL"`
+	MaxResults    *int64   `json:"max_results"`
+	OrderBy       []string `json:"order_by"`
+	PageToken     string   `json:"page_token"`
+}
+
 // SearchRuns handles POST runs/search.
-func (t Tracking) SearchRuns(c *gin.Context) error {
-	var in struct {
-		ExperimentIDs []string `json:"experiment_ids"`
-		Filter        string   `json:"filter"`
-		View          string   `json:"run_view_type" enum:"ACTIVE_ONLY,DELETED_ONLY,ALL"`
-		MaxResults    *int64   `json:"max_results"`
-		OrderBy       []string `json:"order_by"`
-		PageToken     string   `json:"page_token"`
-	}
-	if err := decode(c, &in); err != nil {
-		return err
-	}
+func (t Tracking) SearchRuns(c *gin.Context) error { return serve(c, t.searchRuns) }
+
+func (t Tracking) searchRuns(ctx context.Context, in searchRunsRequest) (any, error) {
 	ids, err := tracking.ParseExperimentIDs(in.ExperimentIDs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	found, next, err := t.Service.SearchRuns(c.Request.Context(), ids, tracking.Query{
+	found, next, err := t.Service.SearchRuns(ctx, ids, tracking.Query{
 		Filter: in.Filter, OrderBy: in.OrderBy, View: models.ViewType(in.View), MaxResults: orDefault(in.MaxResults, 1000), PageToken: in.PageToken,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var text []byte
 	for _, r := range found {
 		text = appendRun(appendOpening(text, `{"runs":[`, false), r)
 	}
-	return write(c, appendClosing(text, next, false))
+	return json.RawMessage(appendClosing(text, next, false)), nil
 }
 
 func orDefault(given *int64, standard int64) int64 {

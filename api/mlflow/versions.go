@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -58,11 +59,9 @@ func answerVersion(c *gin.Context, v models.Version, err error) error {
 	}{versionOf(v)})
 }
 
-func answerVersions(c *gin.Context, list []models.Version, next string) error {
-	return answer(c, struct {
-		Versions []versionReply `json:"model_versions,omitempty"`
-		Next     string         `json:"next_page_token,omitempty"`
-	}{versionList(list), next})
+type versionsReply struct {
+	Versions []versionReply `json:"model_versions,omitempty"`
+	Next     string         `json:"next_page_token,omitempty"`
 }
 
 func parseVersion(text string) (int64, error) {
@@ -164,20 +163,15 @@ func (r Registry) DeleteVersion(c *gin.Context) error {
 }
 
 // SearchVersions answers GET model-versions/search.
-func (r Registry) SearchVersions(c *gin.Context) error {
-	var in searchRequest
-	if err := decode(c, &in); err != nil {
-		return err
-	}
+func (r Registry) SearchVersions(c *gin.Context) error { return serve(c, r.searchVersions) }
+
+func (r Registry) searchVersions(ctx context.Context, in searchRequest) (any, error) {
 	q, err := in.query(200_000, 200_000)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	list, next, err := r.Service.SearchVersions(c.Request.Context(), q)
-	if err != nil {
-		return err
-	}
-	return answerVersions(c, list, next)
+	list, next, err := r.Service.SearchVersions(ctx, q)
+	return versionsReply{versionList(list), next}, err
 }
 
 // LatestVersions answers POST and GET registered-models/get-latest-versions.
@@ -193,7 +187,7 @@ func (r Registry) LatestVersions(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return answerVersions(c, list, "")
+	return answer(c, versionsReply{Versions: versionList(list)})
 }
 
 // TransitionStage answers POST model-versions/transition-stage.
