@@ -12,6 +12,15 @@ const (
 	JobGC                = "gc"                 // {gc_id}
 )
 
+// AttemptsOf tells how often a job of a kind is tried; 0: as the queue says,
+// which is for weeks. A validation that somebody waits for ends within hours.
+func AttemptsOf(kind string) int {
+	if kind == JobValidate {
+		return 8
+	}
+	return 0
+}
+
 // QueueOf tells the queue of a job's kind: rollouts wait for hours and must
 // not keep others from working, validations use whole processors.
 func QueueOf(kind string) string {

@@ -157,6 +157,8 @@ func fault(field string, err error) models.Detail {
 	return models.Detail{Field: field, Message: message}
 }
 
+const unknownField = "json: unknown field "
+
 // undecoded names what the JSON decoder found at fault, in JSON's words.
 func undecoded(err error) models.Detail {
 	var wrong *json.UnmarshalTypeError
@@ -165,6 +167,8 @@ func undecoded(err error) models.Detail {
 		return models.Detail{Field: wrong.Field, Message: "a value of another type is expected here, not: " + wrong.Value}
 	case wrong != nil:
 		return models.Detail{Field: "body", Message: "value must be an object"}
+	case strings.HasPrefix(err.Error(), unknownField):
+		return models.Detail{Field: strings.Trim(strings.TrimPrefix(err.Error(), unknownField), `"`), Message: "no such field here"}
 	case errors.Is(err, io.EOF):
 		return models.Detail{Field: "body", Message: "value is required but missing"}
 	}

@@ -2138,7 +2138,7 @@ type ClientInterface interface {
 	//
 	// Asks for a version, or for what an alias names, to be released here. A gate that says no already answers 409,
 	// with the gate in `details`; a gate that says no later, when traffic is about to shift, ends the promotion
-	// `refused`.
+	// `refused`. Asking again for what is under way, or live, answers its promotion.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2149,7 +2149,7 @@ type ClientInterface interface {
 	//
 	// Asks for a version, or for what an alias names, to be released here. A gate that says no already answers 409,
 	// with the gate in `details`; a gate that says no later, when traffic is about to shift, ends the promotion
-	// `refused`.
+	// `refused`. Asking again for what is under way, or live, answers its promotion.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2790,7 +2790,7 @@ func (c *Client) ListPromotions(ctx context.Context, model ModelParam, environme
 //
 // Asks for a version, or for what an alias names, to be released here. A gate that says no already answers 409,
 // with the gate in `details`; a gate that says no later, when traffic is about to shift, ends the promotion
-// `refused`.
+// `refused`. Asking again for what is under way, or live, answers its promotion.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2811,7 +2811,7 @@ func (c *Client) CreatePromotionWithBody(ctx context.Context, model ModelParam, 
 //
 // Asks for a version, or for what an alias names, to be released here. A gate that says no already answers 409,
 // with the gate in `details`; a gate that says no later, when traffic is about to shift, ends the promotion
-// `refused`.
+// `refused`. Asking again for what is under way, or live, answers its promotion.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6213,7 +6213,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Asks for a version, or for what an alias names, to be released here. A gate that says no already answers 409,
 	// with the gate in `details`; a gate that says no later, when traffic is about to shift, ends the promotion
-	// `refused`.
+	// `refused`. Asking again for what is under way, or live, answers its promotion.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6224,7 +6224,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Asks for a version, or for what an alias names, to be released here. A gate that says no already answers 409,
 	// with the gate in `details`; a gate that says no later, when traffic is about to shift, ends the promotion
-	// `refused`.
+	// `refused`. Asking again for what is under way, or live, answers its promotion.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8683,7 +8683,7 @@ func (c *ClientWithResponses) ListPromotionsWithResponse(ctx context.Context, mo
 //
 // Asks for a version, or for what an alias names, to be released here. A gate that says no already answers 409,
 // with the gate in `details`; a gate that says no later, when traffic is about to shift, ends the promotion
-// `refused`.
+// `refused`. Asking again for what is under way, or live, answers its promotion.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8700,7 +8700,7 @@ func (c *ClientWithResponses) CreatePromotionWithBodyWithResponse(ctx context.Co
 //
 // Asks for a version, or for what an alias names, to be released here. A gate that says no already answers 409,
 // with the gate in `details`; a gate that says no later, when traffic is about to shift, ends the promotion
-// `refused`.
+// `refused`. Asking again for what is under way, or live, answers its promotion.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -7,6 +7,8 @@ import (
 
 	"github.com/slipway-ml/slipway/deploy/deploytest"
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/delivery"
+	"github.com/slipway-ml/slipway/storage"
 )
 
 func TestGates(t *testing.T) {
@@ -108,9 +110,48 @@ func TestRequestsThatCannotBe(t *testing.T) {
 	_, err = h.Promote(h.who, ask)
 	require.True(t, models.IsKind(err, models.KindNotFound))
 	h.live("production", v)
-	_, err = h.Promote(h.who, request("production", v))
-	require.True(t, models.IsKind(err, models.KindConflict))
-	require.ErrorContains(t, err, "live in production already, as release 1")
+}
+
+func TestAskingForWhatIsLiveGivesItsPromotion(t *testing.T) {
+	t.Parallel()
+	h := open(t, map[string]models.EnvironmentSpec{"production": production()})
+	first := h.live("production", h.version(serving(0)))
+	again, err := h.Promote(h.who, request("production", 1))
+	require.NoError(t, err, "a CI job that runs again succeeds again")
+	require.Equal(t, first.ID, again.ID)
+	require.Equal(t, models.PromotionSucceeded, again.State)
+}
+
+func TestAPromotionThatCannotGoOnFails(t *testing.T) {
+	t.Parallel()
+	h := open(t, map[string]models.EnvironmentSpec{"production": production()})
+	h.hold = make(chan struct{})
+	v := h.version(serving(0))
+	id := h.promote("production", v).ID
+	h.tx(func(tx storage.Tx) error {
+		found, err := tx.Versions().ByNumber("shapes", v)
+		require.NoError(t, err)
+		return tx.Versions().Delete(found.ID)
+	})
+	close(h.hold)
+	p := h.until(id, models.PromotionFailed)
+	require.Contains(t, p.Reason, "could not go on")
+	h.gone(1)
+}
+
+func TestWhatARollbackSupersedesIsCounted(t *testing.T) {
+	t.Parallel()
+	h := open(t, map[string]models.EnvironmentSpec{"production": production(atOnce)})
+	for range 3 {
+		h.live("production", h.version(serving(0)))
+	}
+	h.hold = make(chan struct{})
+	defer close(h.hold)
+	h.promote("production", h.version(serving(0)))
+	require.Eventually(t, func() bool { h.mu.Lock(); defer h.mu.Unlock(); return h.builds[4] > 0 }, waitFor, pollEach)
+	_, err := h.Rollback(h.who, delivery.Back{Model: "shapes", Environment: "production", Release: 1})
+	require.NoError(t, err)
+	require.Equal(t, 1, h.ended(models.PromotionSuperseded))
 }
 
 func TestAskingAgainJoinsWhatIsUnderWay(t *testing.T) {

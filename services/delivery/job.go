@@ -39,7 +39,33 @@ func (w promoteJob) Work(ctx context.Context, j job.Job) error {
 	if err := j.Decode(&args); err != nil {
 		return err
 	}
-	return w.soon(ctx, w.carry(ctx, args.PromotionID), "promotion_id", args.PromotionID)
+	err := w.carry(ctx, args.PromotionID)
+	if hopeless(err) && ctx.Err() == nil {
+		err = w.lost(ctx, args.PromotionID, err)
+	}
+	return w.soon(ctx, err, "promotion_id", args.PromotionID)
+}
+
+// hopeless tells whether trying again cannot help: what is wrong is what is
+// asked for, not the moment.
+func hopeless(err error) bool {
+	switch models.KindOf(err) {
+	case models.KindInvalid, models.KindNotFound, models.KindExists, models.KindUnsupported, models.KindForbidden:
+		return err != nil && !job.IsLater(err)
+	default:
+		return false
+	}
+}
+
+// lost ends a promotion that cannot go on; its traffic goes back to the stable
+// release. One that is not there at all is nobody's any more.
+func (s *Service) lost(ctx context.Context, id int64, cause error) error {
+	s.Log.WarnContext(ctx, "a promotion cannot go on", "promotion_id", id, "error", cause)
+	_, err := s.change(ctx, id, fail, "it could not go on: "+message(cause), nil)
+	if hopeless(err) || models.IsKind(err, models.KindConflict) { // gone, or ended meanwhile
+		return nil
+	}
+	return err
 }
 
 type retireJob struct{ *Service }
@@ -52,7 +78,11 @@ func (w retireJob) Work(ctx context.Context, j job.Job) error {
 	if err := j.Decode(&args); err != nil {
 		return err
 	}
-	return w.soon(ctx, w.Retire(ctx, args.ReleaseID), "release_id", args.ReleaseID)
+	err := w.Retire(ctx, args.ReleaseID)
+	if models.IsKind(err, models.KindNotFound) {
+		return nil // there is no such release any more
+	}
+	return w.soon(ctx, err, "release_id", args.ReleaseID)
 }
 
 type validatedJob struct{ *Service }

@@ -32,7 +32,7 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 
 func (m *Metrics) count(list ...models.Promotion) {
 	for _, p := range list {
-		if p.State.Final() {
+		if p.ID != 0 && p.State.Final() {
 			m.promotions.WithLabelValues(p.Model, p.Environment, string(p.Cause), string(p.State)).Inc()
 		}
 	}

@@ -23,9 +23,8 @@ type Request struct {
 }
 
 // Promote asks for a version to be released in an environment. A gate that
-// says no already is a conflict with the gate in its details; so are a
-// quarantine and a version that is live. Asking again for what is under way
-// gives the promotion that is.
+// says no already is a conflict with the gate in its details; so is a
+// quarantine. Asking again for what is under way, or live, gives its promotion.
 func (s *Service) Promote(ctx context.Context, r Request) (models.Promotion, error) {
 	var p models.Promotion
 	err := s.DB.InTx(ctx, func(tx storage.Tx) error {
@@ -106,6 +105,9 @@ func (s *Service) request(tx storage.Tx, w wish) (models.Promotion, error) {
 	if p, found, err := underWay(tx, w); found || err != nil {
 		return p, err
 	}
+	if p, found, err := liveAlready(tx, w); found || err != nil {
+		return p, err
+	}
 	if err := allowed(tx, w); err != nil {
 		return models.Promotion{}, err
 	}
@@ -155,6 +157,26 @@ func underWay(tx storage.Tx, w wish) (models.Promotion, bool, error) {
 	return models.Promotion{}, false, err
 }
 
+// liveAlready finds the promotion that brought what is asked for, where it is
+// live: so a CI job that runs again succeeds again.
+func liveAlready(tx storage.Tx, w wish) (models.Promotion, bool, error) {
+	live, is, err := isLive(tx, w)
+	if err != nil || !is {
+		return models.Promotion{}, false, err
+	}
+	p, err := tx.Promotions().Get(live.PromotionID)
+	return p, err == nil, err
+}
+
+// isLive tells whether the release that takes the traffic is what is asked for.
+func isLive(tx storage.Tx, w wish) (models.Release, bool, error) {
+	if w.env.Stable == 0 {
+		return models.Release{}, false, nil
+	}
+	live, err := tx.Releases().Get(w.env.Stable)
+	return live, live.VersionID == w.version.ID && live.Target == w.spec.Target && reflect.DeepEqual(live.Serving, w.spec.Serving), err
+}
+
 // allowed refuses what no gate is needed for.
 func allowed(tx storage.Tx, w wish) error {
 	if w.version.Files != models.FilesFrozen {
@@ -168,14 +190,11 @@ func allowed(tx storage.Tx, w wish) error {
 		return models.Errorf(models.KindConflict, "version %d is quarantined in %s: %s. To let it in again: slipway lift %s %d --env %s --reason …",
 			w.version.Number, w.env.Name, held.Reason, w.model.Name, w.version.Number, w.env.Name)
 	}
-	if w.env.Stable == 0 {
-		return nil
-	}
-	live, err := tx.Releases().Get(w.env.Stable)
+	live, is, err := isLive(tx, w)
 	if err != nil {
 		return err
 	}
-	if live.VersionID == w.version.ID && live.Target == w.spec.Target && reflect.DeepEqual(live.Serving, w.spec.Serving) {
+	if is {
 		return models.Errorf(models.KindConflict, "version %d is live in %s already, as release %d", w.version.Number, w.env.Name, live.Number)
 	}
 	return nil

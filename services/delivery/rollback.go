@@ -23,7 +23,7 @@ type Back struct {
 // before returns. A warm one takes the traffic in this call; another is started
 // and ready first. The version that is left is quarantined.
 func (s *Service) Rollback(ctx context.Context, b Back) (models.Promotion, error) {
-	var p models.Promotion
+	var p, left models.Promotion
 	s.push.Lock()
 	defer s.push.Unlock()
 	err := s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
@@ -35,7 +35,7 @@ func (s *Service) Rollback(ctx context.Context, b Back) (models.Promotion, error
 		if err != nil {
 			return err
 		}
-		p, err = s.goBack(tx, env, b, because("rolled back", models.PrincipalOf(ctx).Name, b.Reason))
+		p, left, err = s.goBack(tx, env, b, because("rolled back", models.PrincipalOf(ctx).Name, b.Reason))
 		if err == nil {
 			p, err = tx.Promotions().Get(p.ID)
 		}
@@ -44,29 +44,33 @@ func (s *Service) Rollback(ctx context.Context, b Back) (models.Promotion, error
 	if err != nil {
 		return p, err
 	}
-	s.Metrics.count(p)
+	s.Metrics.count(p, left)
 	return p, s.pushRoutes(ctx)
 }
 
-func (s *Service) goBack(tx storage.Tx, env models.Environment, b Back, reason string) (models.Promotion, error) {
+// goBack gives the promotion that goes back, and the one that it supersedes.
+func (s *Service) goBack(tx storage.Tx, env models.Environment, b Back, reason string) (p, left models.Promotion, err error) {
 	active, err := tx.Promotions().Active(env.ID)
 	switch {
 	case err == nil && b.Release == 0 && active.Cause != models.CauseRollback:
-		return active, s.move(tx, &active, rollBack, reason)
+		err = s.move(tx, &active, rollBack, reason)
+		return active, left, err
 	case err == nil && active.Cause == models.CauseRollback && (b.Release == 0 || b.Release == active.Release):
-		return active, nil // it is on its way already
+		return active, left, nil // it is on its way already
 	case err == nil:
 		if err := s.move(tx, &active, supersede, "a rollback to another release: "+reason); err != nil {
-			return active, err
+			return active, left, err
 		}
+		left = active
 	case !models.IsKind(err, models.KindNotFound):
-		return active, err
+		return active, left, err
 	}
 	r, err := earlier(tx, env, b.Release)
 	if err != nil {
-		return active, err
+		return active, left, err
 	}
-	return s.bringBack(tx, env, r, b.Reason, reason)
+	p, err = s.bringBack(tx, env, r, b.Reason, reason)
+	return p, left, err
 }
 
 // bringBack writes the promotion of a rollback: ended, where the release is

@@ -21,7 +21,7 @@ const (
 	pause     event = "paused"      // by a person
 	resume    event = "resumed"     // by a person
 	succeed   event = "succeeded"   // it takes all the traffic
-	fail      event = "failed"      // it never came up
+	fail      event = "failed"      // it never came up, or cannot go on
 	rollBack  event = "rolled_back" // it was live or on its way, and is no good
 	cancel    event = "cancelled"   // by a person
 	supersede event = "superseded"  // by a newer one
@@ -60,7 +60,7 @@ var transitions = []struct {
 	{pause, states{shifting, paused}, paused}, // a person may pause what the analysis holds
 	{resume, states{paused}, shifting},
 	{succeed, states{pending, deploying, shifting, paused}, succeeded}, // pending: a rollback to a warm release
-	{fail, states{pending, gated, building, deploying}, failed},
+	{fail, states{pending, gated, building, deploying, shifting, paused}, failed},
 	{rollBack, states{building, deploying, shifting, paused}, rolledBack},
 	{cancel, states{pending, gated, building, deploying, shifting, paused}, cancelled},
 	{supersede, states{pending, gated, building, deploying, shifting, paused}, superseded},

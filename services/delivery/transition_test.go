@@ -22,7 +22,7 @@ func TestTransitions(t *testing.T) {
 		pause:     {shifting: paused, paused: paused},
 		resume:    {paused: shifting},
 		succeed:   {pending: succeeded, deploying: succeeded, shifting: succeeded, paused: succeeded},
-		fail:      {pending: failed, gated: failed, building: failed, deploying: failed},
+		fail:      {pending: failed, gated: failed, building: failed, deploying: failed, shifting: failed, paused: failed},
 		rollBack:  {building: rolledBack, deploying: rolledBack, shifting: rolledBack, paused: rolledBack},
 		cancel:    {pending: cancelled, gated: cancelled, building: cancelled, deploying: cancelled, shifting: cancelled, paused: cancelled},
 		supersede: {pending: superseded, gated: superseded, building: superseded, deploying: superseded, shifting: superseded, paused: superseded},

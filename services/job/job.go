@@ -25,7 +25,8 @@ type Worker interface {
 type Job struct {
 	ID      int64
 	Kind    string
-	Attempt int // from 1
+	Attempt int  // from 1
+	Last    bool // no other attempt follows an error
 	Args    json.RawMessage
 }
 

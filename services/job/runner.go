@@ -150,7 +150,7 @@ func (a *adapter) Timeout(*river.Job[args]) time.Duration { return a.worker.Time
 func (a *adapter) Work(ctx context.Context, j *river.Job[args]) error {
 	ctx = models.WithPrincipal(ctx, models.Principal{Name: models.System.Name, Role: models.System.Role, From: fmt.Sprintf("job %d", j.ID)})
 	start := time.Now() //nolint:forbidigo // a duration, not a rule
-	err := a.worker.Work(ctx, Job{ID: j.ID, Kind: a.worker.Kind(), Attempt: j.Attempt, Args: j.Args.raw})
+	err := a.worker.Work(ctx, Job{ID: j.ID, Kind: a.worker.Kind(), Attempt: j.Attempt, Last: j.Attempt >= j.MaxAttempts, Args: j.Args.raw})
 	outcome, ending := a.ending(ctx, j.JobRow, err)
 	a.runner.duration.WithLabelValues(a.worker.Kind(), outcome).Observe(time.Since(start).Seconds())
 	return ending

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/slipway-ml/slipway/models"
 )
@@ -37,11 +38,15 @@ func gateRules(t *tree, path, env, gate string, doc document) {
 	}
 }
 
+// longestHold is the time that a rollout may take in one place.
+const longestHold = 7 * 24 * time.Hour
+
 func rolloutRules(t *tree, path, env string, r rolloutDoc) {
 	weight := 0
 	for i, step := range r.Steps {
 		at, last := fmt.Sprintf("%s.steps[%d]", path, i), i == len(r.Steps)-1
 		positive(t, at+".hold", step.Hold)
+		atMost(t, at+".hold", step.Hold, longestHold)
 		switch {
 		case *step.Weight <= weight:
 			t.at(at+".weight", "weights ascend: more than %d here", weight)
@@ -55,6 +60,7 @@ func rolloutRules(t *tree, path, env string, r rolloutDoc) {
 		weight = *step.Weight
 	}
 	positive(t, path+".max_wait", r.MaxWait)
+	atMost(t, path+".max_wait", r.MaxWait, longestHold)
 	metrics := map[string]bool{}
 	for i, analysis := range r.Analysis {
 		at := fmt.Sprintf("%s.analysis[%d]", path, i)

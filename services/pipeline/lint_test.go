@@ -67,6 +67,7 @@ func TestLintNamesThePlaceAndWhatIsAllowed(t *testing.T) {
 		"weights that do not end at 100": {"{weight: 100}", "{weight: 90}", `the last weight is 100, not 90`},
 		"a weight beyond 100":            {"{weight: 100}", "{weight: 101}", `maximum: got 101, want 100: share of the traffic`},
 		"a step without hold":            {"{weight: 25, hold: 20s}", "{weight: 25}", `"hold" is missing: how long 25 % is judged`},
+		"a hold without end":             {"{weight: 25, hold: 20s}", "{weight: 25, hold: 99999999h}", `"99999999h" is too long: at most 168h`},
 		"a hold at 100":                  {"{weight: 100}", "{weight: 100, hold: 1m}", `the last step has no hold`},
 		"a margin of another environment": {
 			"{production: 0.05}", "{staging: 0.05}", `write production: 0.05`,

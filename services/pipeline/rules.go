@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // check is a built-in check as the document sees it.
@@ -156,6 +157,12 @@ func serving(t *tree, path string, doc *servingDoc) {
 func positive(t *tree, path string, d duration) {
 	if d != "" && d.or(0) <= 0 {
 		t.at(path, "%q is no time at all: more than 0s", string(d))
+	}
+}
+
+func atMost(t *tree, path string, d duration, most time.Duration) {
+	if d != "" && d.or(0) > most {
+		t.at(path, "%q is too long: at most %gh", string(d), most.Hours())
 	}
 }
 

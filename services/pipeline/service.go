@@ -62,6 +62,9 @@ func apply(tx storage.Tx, rev models.PipelineRevision) (models.PipelineRevision,
 	case err != nil && !models.IsKind(err, models.KindNotFound):
 		return rev, err
 	}
+	if err := heldEnvironments(tx, registered, rev.Pipeline); err != nil {
+		return rev, err
+	}
 	rev.ModelID = registered.ID
 	if rev, err = tx.Pipelines().Add(rev); err != nil {
 		return rev, err
@@ -70,6 +73,27 @@ func apply(tx storage.Tx, rev models.PipelineRevision) (models.PipelineRevision,
 		Action: "pipeline.applied", Model: rev.Model, Reason: fmt.Sprintf("pipeline revision %d applied", rev.Number),
 		Details: map[string]any{"revision": rev.Number, "digest": rev.Digest},
 	})
+}
+
+// heldEnvironments refuses a pipeline without an environment that has a live
+// release: nothing could change or take back what runs there any more.
+func heldEnvironments(tx storage.Tx, m models.RegisteredModel, p models.Pipeline) error {
+	all, err := tx.Environments().All()
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if _, named := p.Environments[e.Name]; named || e.ModelID != m.ID || e.Stable == 0 {
+			continue
+		}
+		live, err := tx.Releases().Get(e.Stable)
+		if err != nil {
+			return err
+		}
+		return models.Errorf(models.KindConflict, "the document has no environment %q, where release %d (version %d) is live: leave the environment in",
+			e.Name, live.Number, live.Version)
+	}
+	return nil
 }
 
 // Get gives a model's pipeline: a revision by number, or with 0 the current one.

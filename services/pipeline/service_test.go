@@ -7,9 +7,40 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
 	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
+
+func TestApplyKeepsEnvironmentsThatServe(t *testing.T) {
+	t.Parallel()
+	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, t.TempDir()), sqlstore.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	s := &pipeline.Service{DB: db, Grammar: grammar(t)}
+	two := "model: m\nenvironments:\n  a: {target: process, gates: []}\n  b: {target: process, gates: []}\n"
+	one := "model: m\nenvironments:\n  a: {target: process, gates: []}\n"
+	_, err = s.Apply(t.Context(), "m", []byte(two), "")
+	require.NoError(t, err)
+	require.NoError(t, db.InTx(t.Context(), func(tx storage.Tx) error {
+		m, err := tx.RegisteredModels().Get("m")
+		require.NoError(t, err)
+		v, err := tx.Versions().Create(models.Version{ModelID: m.ID, Source: "x"})
+		require.NoError(t, err)
+		e, err := tx.Environments().Ensure(m.ID, "b")
+		require.NoError(t, err)
+		p, err := tx.Promotions().Create(models.Promotion{EnvironmentID: e.ID, VersionID: v.ID, State: models.PromotionSucceeded})
+		require.NoError(t, err)
+		r, err := tx.Releases().Create(models.Release{EnvironmentID: e.ID, VersionID: v.ID, PromotionID: p.ID, ReleaseLife: models.ReleaseLife{State: models.ReleaseLive}})
+		require.NoError(t, err)
+		return tx.Environments().SetStable(e.ID, r.ID)
+	}))
+	_, err = s.Apply(t.Context(), "m", []byte(one), "")
+	require.True(t, models.IsKind(err, models.KindConflict), "%v", err)
+	require.ErrorContains(t, err, `"b", where release 1 (version 1) is live`)
+	_, err = s.Apply(t.Context(), "m", []byte(two+"  c: {target: process, gates: []}\n"), "")
+	require.NoError(t, err)
+}
 
 func TestApplyKeepsRevisions(t *testing.T) {
 	t.Parallel()

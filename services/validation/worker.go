@@ -3,6 +3,7 @@ package validation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -66,7 +67,25 @@ func (Validate) Timeout() time.Duration { return 24 * time.Hour }
 const hashing = 2 * time.Second
 
 // Work implements job.Worker. It goes on at the first step without a verdict.
+// A validation that could not be done in the last attempt is errored.
 func (w Validate) Work(ctx context.Context, j job.Job) error {
+	err := w.work(ctx, j)
+	stopping := ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
+	if err == nil || !j.Last || job.IsLater(err) || stopping {
+		return err
+	}
+	var a args
+	if err := j.Decode(&a); err != nil {
+		return err
+	}
+	v, gone := w.Service.Get(context.WithoutCancel(ctx), a.ValidationID)
+	if gone != nil || v.State.Final() {
+		return err
+	}
+	return errors.Join(err, w.Service.finish(ctx, v, models.ValidationErrored, fmt.Sprintf("it could not be done in %d attempts; the last: %s", j.Attempt, words(err))))
+}
+
+func (w Validate) work(ctx context.Context, j job.Job) error {
 	var a args
 	if err := j.Decode(&a); err != nil {
 		return err

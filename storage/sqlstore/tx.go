@@ -162,7 +162,7 @@ func (t *tx) Enqueue(kind string, args any) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.jobs.InsertTx(t.ctx, conn, jobArgs{kind, raw}, &river.InsertOpts{Queue: models.QueueOf(kind)})
+	_, err = t.jobs.InsertTx(t.ctx, conn, jobArgs{kind, raw}, &river.InsertOpts{Queue: models.QueueOf(kind), MaxAttempts: models.AttemptsOf(kind)})
 	if err != nil {
 		return fmt.Errorf("enqueue job %s: %w", kind, err)
 	}

@@ -156,3 +156,16 @@ func TestAManifestThatIsNoManifestIsRefusedByField(t *testing.T) {
 		})
 	}
 }
+
+func TestAManifestWithUnknownFieldsIsRefused(t *testing.T) {
+	t.Parallel()
+	w := world.Start(t)
+	w.OK(http.MethodPost, "/api/v1/datasets", object{"name": "d"})
+	file := object{"path": "data.yaml", "sha256": strings.Repeat("a", 64), "size": 1}
+	for field, body := range map[string]object{
+		"colour": {"files": []object{file}, "colour": "red"},
+		"mode":   {"files": []object{{"path": "data.yaml", "sha256": strings.Repeat("a", 64), "size": 1, "mode": 7}}},
+	} {
+		require.Contains(t, refused(t, w.Do(http.MethodPost, "/api/v1/datasets/d/versions", body), http.StatusBadRequest, "INVALID_PARAMETER_VALUE"), field)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,6 +23,8 @@ type Remote struct {
 	Token    string `env:"SLIPWAY_TOKEN,MLFLOW_TRACKING_TOKEN" help:"Token to sign in with." group:"Server"`
 	Username string `env:"MLFLOW_TRACKING_USERNAME" help:"Name to sign in with, where there is no token." group:"Server"`
 	Password string `env:"MLFLOW_TRACKING_PASSWORD" help:"Password of that name." group:"Server"`
+
+	Timeout time.Duration `default:"60s" env:"SLIPWAY_TIMEOUT" help:"How long an answer may take, transfers and what is followed apart; 0s waits for ever." group:"Server"`
 }
 
 // api makes the client of the server.
@@ -30,7 +33,49 @@ func (r *Remote) api() (*client.Client, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, fmt.Errorf("--url %q is not the address of a server: set SLIPWAY_URL to one such as http://127.0.0.1:5000", r.URL)
 	}
-	return client.NewClient(strings.TrimSuffix(r.URL, "/"), client.WithRequestEditorFn(r.signIn))
+	return client.NewClient(strings.TrimSuffix(r.URL, "/"), client.WithRequestEditorFn(r.signIn), client.WithHTTPClient(patient{r.Timeout}))
+}
+
+// patient is an HTTP client that gives a plain request so long and no longer.
+type patient struct{ timeout time.Duration }
+
+// Do implements client.HttpRequestDoer.
+func (p patient) Do(req *http.Request) (*http.Response, error) {
+	if p.timeout <= 0 || long(req) {
+		return http.DefaultClient.Do(req) //nolint:gosec // the server that the user names
+	}
+	ctx, cancel := context.WithTimeoutCause(req.Context(), p.timeout, fmt.Errorf("no answer within %s (--timeout)", p.timeout))
+	resp, err := http.DefaultClient.Do(req.WithContext(ctx)) //nolint:gosec // the server that the user names
+	if err != nil {
+		defer cancel()
+		if late := context.Cause(ctx); late != nil && req.Context().Err() == nil {
+			err = &url.Error{Op: req.Method, URL: req.URL.String(), Err: late}
+		}
+		return nil, err
+	}
+	resp.Body = bounded{resp.Body, cancel}
+	return resp, nil
+}
+
+// long tells whether a request may take its time: it transfers files, or
+// follows long work.
+func long(req *http.Request) bool {
+	path := req.URL.Path
+	return req.URL.Query().Has("wait") || strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/log") ||
+		strings.HasSuffix(path, "/commit") || req.ContentLength > 1<<20 ||
+		req.Header.Get("Content-Type") == "application/octet-stream"
+}
+
+// bounded ends a request's time with its body.
+type bounded struct {
+	io.ReadCloser
+	done context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (b bounded) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
 }
 
 func (r *Remote) signIn(_ context.Context, req *http.Request) error {
@@ -134,7 +179,7 @@ func mlflow[T any](ctx context.Context, r *Remote, method, path string, query ur
 	}
 	req.Header.Set("Content-Type", "application/json")
 	_ = r.signIn(ctx, req)
-	return answer[T](http.DefaultClient.Do(req))
+	return answer[T](patient{r.Timeout}.Do(req))
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
