@@ -33,6 +33,12 @@ func (m RegisteredModel) IsPrompt() bool { return IsPrompt(m.Tags) }
 // IsPrompt tells whether these are the tags of a prompt.
 func IsPrompt(tags map[string]string) bool { return strings.EqualFold(tags[PromptTag], "true") }
 
+// IsPromptSource tells whether a source is what MLflow's clients send for a
+// prompt's version, which has no files.
+func IsPromptSource(source string) bool {
+	return source == "dummy-source" || source == "prompt-template"
+}
+
 // RegisteredModelUpdate changes the fields that are set.
 type RegisteredModelUpdate struct {
 	Name        *string
@@ -58,12 +64,10 @@ func CheckRegistryTag(key, value string) error {
 	switch {
 	case key == "":
 		return Errorf(KindInvalid, "Missing value for required parameter 'key'. See the API docs for more information about request parameters.")
-	case utf8.RuneCountInString(key) > maxRegistryTagKey:
-		return Errorf(KindInvalid, "'key' exceeds the maximum length of %d characters", maxRegistryTagKey)
 	case utf8.RuneCountInString(value) > maxRegistryTagValue:
 		return Errorf(KindInvalid, "'value' of tag '%s' exceeds the maximum length of %d characters", key, maxRegistryTagValue)
 	}
-	if err := CheckText("key", key); err != nil {
+	if err := CheckKey("key", key, maxRegistryTagKey); err != nil {
 		return err
 	}
 	return CheckText("value", value)

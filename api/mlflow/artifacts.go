@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/services/registry"
 )
@@ -161,6 +162,9 @@ func (a Artifacts) sendIn(c *gin.Context, root artifact.Root, name string) error
 
 // GetVersion answers GET /model-versions/get-artifact with the frozen file.
 func (a Artifacts) GetVersion(c *gin.Context) error {
+	if err := artifact.CheckPath(c.Query("path")); err != nil {
+		return err
+	}
 	number, err := parseVersion(c.Query("version"))
 	if err != nil {
 		return err
@@ -183,7 +187,16 @@ const maxUpload = 10 << 20
 func (a Artifacts) Upload(c *gin.Context) error {
 	id, err := runRef{c.Query("run_id"), c.Query("run_uuid")}.id()
 	if err != nil {
+		return models.Errorf(models.KindInvalid, "Request must specify run_uuid.")
+	}
+	if c.Query("path") == "" {
+		return models.Errorf(models.KindInvalid, "Request must specify path.")
+	}
+	if err := artifact.CheckPath(c.Query("path")); err != nil {
 		return err
+	}
+	if c.Request.ContentLength == 0 {
+		return models.Errorf(models.KindInvalid, "Request must specify data.")
 	}
 	root, err := a.Service.RunRoot(c.Request.Context(), id)
 	if err != nil {

@@ -245,8 +245,8 @@ func floatOf(value any) (float64, bool) {
 	default:
 		return 0, false
 	}
-	f, err := strconv.ParseFloat(text, 64)
-	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
+	f, err := strconv.ParseFloat(text, 64) // takes "nan" and "inf" too, as Python writes them
+	return f, err == nil
 }
 
 func (d decoder) boolOf(value any) (b, ok bool) {

@@ -94,8 +94,8 @@ func (t Tracking) LogInputs(c *gin.Context) error {
 // LogOutputs handles POST runs/outputs.
 func (t Tracking) LogOutputs(c *gin.Context) error {
 	var in struct {
-		Run    runRef        `json:",inline"`
-		Models []modelOutput `json:"models" mlflow:"required"`
+		Run    runRef         `json:",inline"`
+		Models *[]modelOutput `json:"models" mlflow:"required"` // may be empty
 	}
 	if err := decode(c, &in); err != nil {
 		return err
@@ -104,8 +104,8 @@ func (t Tracking) LogOutputs(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	outputs := make([]models.ModelOutput, len(in.Models))
-	for i, m := range in.Models {
+	outputs := make([]models.ModelOutput, len(*in.Models))
+	for i, m := range *in.Models {
 		outputs[i] = models.ModelOutput(m)
 	}
 	return done(c, t.Service.LogOutputs(c.Request.Context(), id, outputs))

@@ -171,7 +171,7 @@ func (t Tracking) SearchLoggedModels(c *gin.Context) error {
 		Digest string `json:"dataset_digest"`
 	}
 	var in struct {
-		ExperimentIDs []string     `json:"experiment_ids"`
+		ExperimentIDs *[]string    `json:"experiment_ids" mlflow:"required"` // may be empty
 		Filter        string       `json:"filter"`
 		Datasets      []datasetRef `json:"datasets"`
 		MaxResults    *int64       `json:"max_results"`
@@ -186,7 +186,7 @@ func (t Tracking) SearchLoggedModels(c *gin.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	ids, err := tracking.ParseExperimentIDs(in.ExperimentIDs)
+	ids, err := tracking.ParseExperimentIDs(*in.ExperimentIDs)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -73,8 +74,13 @@ func checkPath(path string) error {
 	}
 }
 
+// CheckPath tells whether a path could be a file's, before anybody looks for
+// what it is said to be in.
+func CheckPath(path string) error { return checkPath(path) }
+
+// badPath is MLflow's answer to the letter: clients compare it.
 func badPath(path string) error {
-	return models.Errorf(models.KindInvalid, "Invalid path: %q. Use a relative path without '..'.", path)
+	return models.Errorf(models.KindInvalid, "Invalid path").Because(fmt.Errorf("%q leads out", path))
 }
 
 // keyOf gives the store's key of an artifact URI, where it is ours.

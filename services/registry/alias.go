@@ -31,6 +31,9 @@ func (s *Service) SetAlias(ctx context.Context, model, alias string, version int
 // DeleteAlias removes an alias; a missing one is no error. That of an
 // environment stays while a release takes its traffic.
 func (s *Service) DeleteAlias(ctx context.Context, model, alias string) error {
+	if err := models.CheckAlias(alias); err != nil {
+		return err
+	}
 	return s.withModel(ctx, model, func(tx storage.Tx, m models.RegisteredModel) error {
 		version, ok := m.Aliases[alias]
 		if !ok {

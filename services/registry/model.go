@@ -39,6 +39,9 @@ func checkTexts(description string, tags map[string]string) error {
 
 // Model finds a registered model, with the newest version of each stage.
 func (s *Service) Model(ctx context.Context, name string) (m models.RegisteredModel, latest []models.Version, err error) {
+	if err := models.CheckModelName(name); err != nil {
+		return m, nil, err
+	}
 	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
 		if m, err = tx.RegisteredModels().Get(name); err == nil {
 			latest, err = tx.Versions().Latest(m.ID)
@@ -54,7 +57,10 @@ func (s *Service) UpdateModel(ctx context.Context, name, description string) (mo
 		return models.RegisteredModel{}, nil, err
 	}
 	err := s.withModel(ctx, name, func(tx storage.Tx, m models.RegisteredModel) error {
-		return tx.RegisteredModels().Update(m.ID, models.RegisteredModelUpdate{Description: &description})
+		if err := tx.RegisteredModels().Update(m.ID, models.RegisteredModelUpdate{Description: &description}); err != nil || m.IsPrompt() {
+			return err
+		}
+		return tx.Audit(described(m.Name, 0, m.Description, description))
 	})
 	if err != nil {
 		return models.RegisteredModel{}, nil, err
@@ -102,18 +108,30 @@ func (s *Service) SetModelTag(ctx context.Context, name, key, value string) erro
 		return err
 	}
 	return s.withModel(ctx, name, func(tx storage.Tx, m models.RegisteredModel) error {
-		return tx.RegisteredModels().SetTag(m.ID, key, value)
+		if err := tx.RegisteredModels().SetTag(m.ID, key, value); err != nil || m.IsPrompt() {
+			return err
+		}
+		return auditTag(tx, m.Name, 0, m.Tags, key, &value)
 	})
 }
 
 // DeleteModelTag removes a tag; a missing one is no error.
 func (s *Service) DeleteModelTag(ctx context.Context, name, key string) error {
+	if err := models.CheckRegistryTag(key, ""); err != nil {
+		return err
+	}
 	return s.withModel(ctx, name, func(tx storage.Tx, m models.RegisteredModel) error {
-		return tx.RegisteredModels().DeleteTag(m.ID, key)
+		if err := tx.RegisteredModels().DeleteTag(m.ID, key); err != nil || m.IsPrompt() {
+			return err
+		}
+		return auditTag(tx, m.Name, 0, m.Tags, key, nil)
 	})
 }
 
 func (s *Service) withModel(ctx context.Context, name string, fn func(storage.Tx, models.RegisteredModel) error) error {
+	if err := models.CheckModelName(name); err != nil {
+		return err
+	}
 	return s.DB.InTx(ctx, func(tx storage.Tx) error {
 		m, err := tx.RegisteredModels().Get(name)
 		if err != nil {

@@ -46,13 +46,16 @@ func needs(uri, parameter string) error {
 func resolve(tx storage.Tx, in NewVersion, roots models.ArtifactRoots) (source, error) {
 	s := source{roots: roots, uri: in.Source, download: in.Source, runID: deref(in.RunID), loggedModelID: deref(in.LoggedModelID)}
 	if models.IsPrompt(in.Tags) {
-		return s, nil // a placeholder
+		if !models.IsPromptSource(in.Source) {
+			return s, models.Errorf(models.KindInvalid, "Invalid prompt source: '%s'. Prompt sources must use an MLflow placeholder.", in.Source)
+		}
+		return s, nil
 	}
 	if err := checkPlain(in.Source); err != nil {
 		return s, err
 	}
 	scheme := ""
-	if m := schemeForm.FindStringSubmatch(in.Source); m != nil {
+	if m := schemeForm.FindStringSubmatch(in.Source); m != nil && len(m[1]) > 1 { // one letter is a drive
 		scheme = strings.ToLower(m[1])
 	}
 	rest := in.Source

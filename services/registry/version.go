@@ -3,6 +3,9 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
@@ -113,15 +116,24 @@ func tagLoggedModel(tx storage.Tx, v models.Version) error {
 			all = nil // a client wrote something else there
 		}
 	}
-	value, err := json.Marshal(append(all, made{v.Model, v.Number}))
-	if err != nil {
-		return err
+	list := make([]string, 0, len(all)+1)
+	for _, m := range append(all, made{v.Model, v.Number}) {
+		name, err := json.Marshal(m.Name)
+		if err != nil {
+			return err
+		}
+		list = append(list, fmt.Sprintf(`{"name": %s, "version": %d}`, name, m.Version))
 	}
-	return tx.LoggedModels().SetTags(logged.Key, []models.Tag{{Key: modelVersionsTag, Value: string(value)}})
+	// With the spaces that Python writes: clients compare the text.
+	value := "[" + strings.Join(list, ", ") + "]"
+	return tx.LoggedModels().SetTags(logged.Key, []models.Tag{{Key: modelVersionsTag, Value: value}})
 }
 
 // Version finds a version by model name and number.
 func (s *Service) Version(ctx context.Context, model string, number int64) (v models.Version, err error) {
+	if err := models.CheckModelName(model); err != nil {
+		return v, err
+	}
 	err = s.DB.Look(ctx, func(tx storage.Tx) (err error) {
 		v, err = tx.Versions().ByNumber(model, number)
 		return err
@@ -131,10 +143,14 @@ func (s *Service) Version(ctx context.Context, model string, number int64) (v mo
 
 // Latest gives the newest version of each stage asked for; of all without.
 func (s *Service) Latest(ctx context.Context, model string, names []string) (list []models.Version, err error) {
-	stages := make([]models.Stage, len(names))
-	for i, name := range names {
-		if stages[i], err = models.ParseStage(name); err != nil {
+	var stages []models.Stage
+	for _, name := range names {
+		stage, err := models.ParseStage(name)
+		if err != nil {
 			return nil, err
+		}
+		if !slices.Contains(stages, stage) {
+			stages = append(stages, stage)
 		}
 	}
 	err = s.DB.View(ctx, func(tx storage.Tx) error {
@@ -154,7 +170,10 @@ func (s *Service) UpdateVersion(ctx context.Context, model string, number int64,
 		return models.Version{}, err
 	}
 	err := s.withVersion(ctx, model, number, func(tx storage.Tx, v models.Version) error {
-		return tx.Versions().Update(v.ID, models.VersionUpdate{Description: &description})
+		if err := tx.Versions().Update(v.ID, models.VersionUpdate{Description: &description}); err != nil || v.IsPrompt() {
+			return err
+		}
+		return tx.Audit(described(v.Model, v.Number, v.Description, description))
 	})
 	if err != nil {
 		return models.Version{}, err
@@ -180,15 +199,31 @@ func (s *Service) SetVersionTag(ctx context.Context, model string, number int64,
 	if err := models.CheckRegistryTag(key, value); err != nil {
 		return err
 	}
-	return s.withVersion(ctx, model, number, func(tx storage.Tx, v models.Version) error { return tx.Versions().SetTag(v.ID, key, value) })
+	return s.withVersion(ctx, model, number, func(tx storage.Tx, v models.Version) error {
+		if err := tx.Versions().SetTag(v.ID, key, value); err != nil || v.IsPrompt() {
+			return err
+		}
+		return auditTag(tx, v.Model, v.Number, v.Tags, key, &value)
+	})
 }
 
 // DeleteVersionTag removes a tag; a missing one is no error.
 func (s *Service) DeleteVersionTag(ctx context.Context, model string, number int64, key string) error {
-	return s.withVersion(ctx, model, number, func(tx storage.Tx, v models.Version) error { return tx.Versions().DeleteTag(v.ID, key) })
+	if err := models.CheckRegistryTag(key, ""); err != nil {
+		return err
+	}
+	return s.withVersion(ctx, model, number, func(tx storage.Tx, v models.Version) error {
+		if err := tx.Versions().DeleteTag(v.ID, key); err != nil || v.IsPrompt() {
+			return err
+		}
+		return auditTag(tx, v.Model, v.Number, v.Tags, key, nil)
+	})
 }
 
 func (s *Service) withVersion(ctx context.Context, model string, number int64, fn func(storage.Tx, models.Version) error) error {
+	if err := models.CheckModelName(model); err != nil {
+		return err
+	}
 	return s.DB.InTx(ctx, func(tx storage.Tx) error {
 		v, err := tx.Versions().ByNumber(model, number)
 		if err != nil {

@@ -110,7 +110,14 @@ func (s *Service) RenameExperiment(ctx context.Context, id int64, name string) e
 	if err := models.CheckLength("new_name", name, maxExperimentName); err != nil {
 		return err
 	}
-	return s.changeExperiment(ctx, id, func(tx storage.Tx) error {
+	return s.DB.InTx(ctx, func(tx storage.Tx) error {
+		e, err := tx.Experiments().Get(id)
+		if err != nil {
+			return err
+		}
+		if e.Lifecycle != models.LifecycleActive {
+			return models.Errorf(models.KindInvalid, "Cannot rename a non-active experiment. The experiment %d must be in the 'active' state. Current state is %s.", id, e.Lifecycle)
+		}
 		return tx.Experiments().Update(id, models.ExperimentUpdate{Name: &name, UpdatedMS: s.nowMS()})
 	})
 }

@@ -128,7 +128,6 @@ func TestRuns(t *testing.T) {
 		m.refused(invalid, "at most 1000 metrics, params, and tags. Got 1001", "runs/log-batch", object{
 			"run_id": run, "metrics": many(1000, object{"value": 1, "timestamp": 1}), "tags": many(1, object{"value": "1"}),
 		})
-		m.refused(invalid, "at most 1000000 bytes", "runs/log-batch", object{"run_id": run, "tags": many(1, object{"value": strings.Repeat("x", 1_000_000)})})
 		m.refused(invalid, "'metrics[0].timestamp'", "runs/log-batch", object{"run_id": run, "metrics": []object{{"key": "m", "value": 1}}})
 		m.refused(invalid, `Invalid value "a//b" for parameter 'metrics[1].name'`, "runs/log-batch", object{
 			"run_id": run, "metrics": []object{{"key": "m", "value": 1, "timestamp": 1}, {"key": "a//b", "value": 1, "timestamp": 1}},
@@ -207,7 +206,20 @@ func TestRuns(t *testing.T) {
 
 func TestLongValuesAreRefusedWhereTheOperatorSaysSo(t *testing.T) {
 	t.Parallel()
-	m := mlflow{world.Start(t, func(c *config.Config) { c.RefuseLongValues = true }), t}
+	t.Run("by MLflow's variable", func(t *testing.T) {
+		t.Parallel()
+		truncate := false
+		refusesLongValues(t, func(c *config.Config) { c.TruncateLongValues = &truncate })
+	})
+	t.Run("by the flag", func(t *testing.T) {
+		t.Parallel()
+		refusesLongValues(t, func(c *config.Config) { c.RefuseLongValues = true })
+	})
+}
+
+func refusesLongValues(t *testing.T, change func(*config.Config)) {
+	t.Helper()
+	m := mlflow{world.Start(t, change), t}
 	run := m.run("0")
 	long := strings.Repeat("x", 6001)
 	m.refused(invalid, "'value of k' exceeds the maximum length of 6000 characters", "runs/log-parameter", object{"run_id": run, "key": "k", "value": long})

@@ -30,6 +30,7 @@ type Config struct {
 	S3SSE                string   `name:"s3-sse" enum:",AES256,aws:kms" default:"" env:"SLIPWAY_S3_SSE" help:"Server-side encryption of new objects: AES256 or aws:kms (default: the bucket's own)."`
 	S3KMSKeyID           string   `name:"s3-kms-key-id" env:"SLIPWAY_S3_KMS_KEY_ID" help:"KMS key for --s3-sse aws:kms."`
 	RefuseLongValues     bool     `env:"SLIPWAY_REFUSE_LONG_VALUES" help:"Refuse params over 6000 and tags over 8000 characters instead of cutting them."`
+	TruncateLongValues   *bool    `env:"MLFLOW_TRUNCATE_LONG_VALUES" placeholder:"BOOL" help:"MLflow's name for the opposite: false is --refuse-long-values."`
 	RuntimeDir           string   `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
 	DockerHost           string   `env:"SLIPWAY_DOCKER_HOST,DOCKER_HOST" help:"Address of the Docker Engine (default: unix:///var/run/docker.sock)."`
 	Python               string   `default:"python3" env:"SLIPWAY_PYTHON" help:"Python whose folder comes first on the PATH of run: steps."`
@@ -55,6 +56,9 @@ func (c *Config) Fill() {
 				c.DefaultArtifactRoot = folder
 			}
 		}
+	}
+	if c.TruncateLongValues != nil && !*c.TruncateLongValues {
+		c.RefuseLongValues = true
 	}
 	if c.RuntimeDir == "" {
 		if self, err := os.Executable(); err == nil {
