@@ -104,7 +104,7 @@ func (a Artifacts) PresignedDownload(c *gin.Context) error {
 // multipartFile is the file that an upload in parts is for: the folder stands
 // in the route, the name (or the client's path to it) in the body.
 func multipartFile(c *gin.Context, name string) string {
-	return strings.TrimPrefix(path.Join(pathParam(c), path.Base(name)), "/")
+	return strings.TrimPrefix(path.Join(c.Param("folder"), path.Base(name)), "/")
 }
 
 // MultipartCreate answers POST mlflow-artifacts/mpu/create/FOLDER.

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/cmd/slipway/cli"
+	"github.com/slipway-ml/slipway/cmd/slipway/config"
 	"github.com/slipway-ml/slipway/deploy/process"
 	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
@@ -61,8 +62,15 @@ func StartProcess(t testing.TB, dir string, flags ...string) *Process {
 	t.Helper()
 	args := append([]string{"server", "--port", "0", "--data-dir", dir, "--runtime-dir", filepath.Join(Root(), "bin")}, flags...)
 	cmd := Command(context.Background(), args...)
-	if uri := postgres.Of(t, dir); uri != "" {
-		cmd.Env = append(os.Environ(), "SLIPWAY_BACKEND_STORE_URI="+uri)
+	stores := config.Config{DataDir: dir}
+	keepInS3(t, &stores)
+	for name, value := range map[string]string{
+		"SLIPWAY_BACKEND_STORE_URI":     postgres.Of(t, dir),
+		"SLIPWAY_ARTIFACTS_DESTINATION": stores.ArtifactsDestination, "SLIPWAY_S3_ENDPOINT": stores.S3Endpoint,
+	} {
+		if value != "" {
+			cmd.Env = append(cmd.Environ(), name+"="+value)
+		}
 	}
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)

@@ -58,6 +58,7 @@ func StartIn(t testing.TB, dir string, changes ...func(*config.Config)) *World {
 	if cfg.BackendStoreURI == "" {
 		cfg.BackendStoreURI = postgres.Of(t, dir)
 	}
+	keepInS3(t, &cfg)
 	out := io.Discard
 	if os.Getenv("SLIPWAY_TEST_LOG") != "" {
 		out = os.Stderr

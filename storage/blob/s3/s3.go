@@ -101,9 +101,9 @@ func New(ctx context.Context, address string, o Options) (*Store, error) {
 }
 
 // Ping tells whether the bucket is there and answers, and if not, why and what
-// to do.
+// to do. It lists: the answer to a HEAD would say no more than its status.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
+	_, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &s.prefix, MaxKeys: aws.Int32(1)})
 	return s.fault("", err)
 }
 
