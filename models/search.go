@@ -29,6 +29,8 @@ const (
 	OpNotIn        Op = "NOT IN"
 	OpIsNull       Op = "IS NULL"
 	OpIsNotNull    Op = "IS NOT NULL"
+
+	OpLacks Op = "lacks" // no such key, or another value; nobody can write it
 )
 
 // Condition is one clause of a filter; all must hold.
@@ -62,6 +64,11 @@ type Search struct {
 	Order         []Order // the noun's own default follows
 	View          ViewType
 	Datasets      []DatasetRefByDigest // logged models: measured on one of these
+	After         Position             // where the page before ended
 	Offset        int
 	Limit         int
 }
+
+// Position is a place in the order of a search: the values by which its rows
+// are ordered, as the store writes them. Nil is the beginning, and the end.
+type Position []string

@@ -24,7 +24,7 @@ type RegisteredModelStore interface {
 	// DeleteAlias removes an alias; a missing one is no error.
 	DeleteAlias(id int64, alias string) error
 	// Search selects models, by name where q says nothing else.
-	Search(q models.Search) ([]models.RegisteredModel, error)
+	Search(q models.Search) ([]models.RegisteredModel, models.Position, error)
 }
 
 // VersionStore keeps model versions. A number is given once: a deleted version
@@ -42,7 +42,7 @@ type VersionStore interface {
 	LatestOf(modelIDs []int64, stages ...models.Stage) (map[int64][]models.Version, error)
 	// Search selects versions, those changed last first where q says nothing
 	// else, then by name, and the highest number first.
-	Search(q models.Search) ([]models.Version, error)
+	Search(q models.Search) ([]models.Version, models.Position, error)
 	// Newest gives the highest version of all stages, else not_found.
 	Newest(modelID int64) (models.Version, error)
 	// Update changes a version and dates it, and its model where the stage is

@@ -24,7 +24,7 @@ type ExperimentStore interface {
 	SetTag(id int64, tag models.Tag) error
 	// DeleteTag is not_found for a tag that is absent.
 	DeleteTag(id int64, key string) error
-	Search(q models.Search) ([]models.Experiment, error)
+	Search(q models.Search) ([]models.Experiment, models.Position, error)
 }
 
 // RunStore keeps runs, their params and tags. Keys must exist.
@@ -39,7 +39,7 @@ type RunStore interface {
 	SetLifecycle(key int64, l models.Lifecycle, atMS int64) error
 	// SetLifecycleIn does so for all runs of an experiment.
 	SetLifecycleIn(experimentID int64, l models.Lifecycle, atMS int64) error
-	Search(q models.Search) ([]models.Run, error)
+	Search(q models.Search) ([]models.Run, models.Position, error)
 
 	SetTags(key int64, tags []models.Tag) error
 	// DeleteTag is not_found for a tag that is absent.
@@ -86,5 +86,5 @@ type LoggedModelStore interface {
 	SetTags(key int64, tags []models.Tag) error
 	// DeleteTag is not_found for a tag that is absent.
 	DeleteTag(key int64, name string) error
-	Search(q models.Search) ([]models.LoggedModel, error)
+	Search(q models.Search) ([]models.LoggedModel, models.Position, error)
 }

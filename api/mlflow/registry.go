@@ -145,8 +145,8 @@ func (s searchRequest) query(standard, most int64) (registry.Query, error) {
 	if s.MaxResults != nil {
 		limit = *s.MaxResults
 	}
-	if limit < 0 || limit > most {
-		return registry.Query{}, invalid("max_results", limit, "it must be an integer from 0 to %d", most)
+	if limit < 1 || limit > most {
+		return registry.Query{}, invalid("max_results", limit, "it must be an integer from 1 to %d", most)
 	}
 	return registry.Query{Filter: s.Filter, OrderBy: s.OrderBy, PageToken: s.PageToken, Limit: int(limit)}, nil
 }

@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/tracking/search"
@@ -25,16 +27,16 @@ type FoundModel struct {
 // SearchModels gives a page of registered models and the token of the next
 // one, "" at the end. Prompts are found only by who asks for them.
 func (s *Service) SearchModels(ctx context.Context, q Query) (found []FoundModel, next string, err error) {
-	query, err := parse(search.RegisteredModels(), q)
+	query, of, err := parse(search.RegisteredModels(), q)
 	if err != nil {
 		return nil, "", err
 	}
 	err = s.DB.View(ctx, func(tx storage.Tx) error {
-		list, err := tx.RegisteredModels().Search(query)
+		list, at, err := tx.RegisteredModels().Search(query)
 		if err != nil {
 			return err
 		}
-		list, next = page(list, q, query.Offset)
+		next = search.Token(at, of)
 		ids := make([]int64, len(list))
 		for i, m := range list {
 			ids[i] = m.ID
@@ -51,52 +53,41 @@ func (s *Service) SearchModels(ctx context.Context, q Query) (found []FoundModel
 
 // SearchVersions gives a page of versions and the token of the next one.
 func (s *Service) SearchVersions(ctx context.Context, q Query) (list []models.Version, next string, err error) {
-	query, err := parse(search.ModelVersions(), q)
+	query, of, err := parse(search.ModelVersions(), q)
 	if err != nil {
 		return nil, "", err
 	}
-	err = s.DB.View(ctx, func(tx storage.Tx) error {
-		found, err := tx.Versions().Search(query)
-		list, next = page(found, q, query.Offset)
+	var at models.Position
+	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
+		list, at, err = tx.Versions().Search(query)
 		return err
 	})
-	return list, next, err
+	return list, search.Token(at, of), err
 }
 
-func parse(v search.Vocabulary, q Query) (query models.Search, err error) {
+func parse(v search.Vocabulary, q Query) (query models.Search, of string, err error) {
 	if query.Filter, err = v.Filter(q.Filter); err != nil {
-		return query, err
+		return query, "", err
 	}
 	if query.Order, err = v.Order(q.OrderBy); err != nil {
-		return query, err
+		return query, "", err
 	}
-	if query.Offset, err = search.Offset(q.PageToken, ""); err != nil {
-		return query, err
-	}
-	query.Filter = withoutPrompts(query.Filter)
-	query.Limit = q.Limit + 1 // one more tells whether there is a next page
-	return query, nil
+	query.Filter, query.Limit = withoutPrompts(query.Filter), q.Limit
+	of = search.Name(query.Order)
+	return query, of, search.Begin(&query, q.PageToken, of)
 }
 
-// withoutPrompts leaves prompts to those who ask for them. Asking for what is
-// no prompt finds what lacks the tag.
+// withoutPrompts leaves prompts to those who ask for them, by
+// tags.`mlflow.prompt.is_prompt` = 'true' or != 'false' as the first clause on
+// that tag. Whatever else is said of it then finds what is no prompt: models
+// lack the tag, so that no comparison could.
 func withoutPrompts(filter []models.Condition) []models.Condition {
-	noPrompt := models.Condition{Entity: models.EntityTag, Key: models.PromptTag, Op: models.OpIsNull}
-	for i, c := range filter {
-		if c.Entity != models.EntityTag || c.Key != models.PromptTag {
-			continue
+	isPrompt := func(c models.Condition) bool { return c.Entity == models.EntityTag && c.Key == models.PromptTag }
+	if i := slices.IndexFunc(filter, isPrompt); i >= 0 {
+		c := filter[i]
+		if c.Op == models.OpEqual && strings.EqualFold(c.Text, "true") || c.Op == models.OpNotEqual && strings.EqualFold(c.Text, "false") {
+			return filter
 		}
-		if c.Op == models.OpEqual && c.Text == "false" || c.Op == models.OpNotEqual && c.Text == "true" {
-			filter[i] = noPrompt
-		}
-		return filter
 	}
-	return append(filter, noPrompt)
-}
-
-func page[T any](found []T, q Query, offset int) ([]T, string) {
-	if len(found) <= q.Limit {
-		return found, ""
-	}
-	return found[:q.Limit], search.Token(offset+q.Limit, "")
+	return append(slices.DeleteFunc(filter, isPrompt), models.Condition{Entity: models.EntityTag, Key: models.PromptTag, Op: models.OpLacks, Text: "true"})
 }

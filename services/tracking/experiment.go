@@ -189,49 +189,38 @@ type Query struct {
 	PageToken  string
 }
 
-// compile reads a query's texts by a noun's vocabulary. It asks for one row
-// more than the page holds, which tells whether there is another page.
-func (q Query) compile(v search.Vocabulary, most int64) (out models.Search, err error) {
+// compile reads a query's texts by a noun's vocabulary. of names the search in
+// its page tokens.
+func (q Query) compile(v search.Vocabulary, most int64) (out models.Search, of string, err error) {
 	if err := pageSize(q.MaxResults, most); err != nil {
-		return out, err
+		return out, "", err
 	}
 	if out.Filter, err = v.Filter(q.Filter); err != nil {
-		return out, err
+		return out, "", err
 	}
 	if out.Order, err = v.Order(q.OrderBy); err != nil {
-		return out, err
+		return out, "", err
 	}
-	if out.Offset, err = search.Offset(q.PageToken, ""); err != nil {
-		return out, err
-	}
-	out.View, out.Limit = q.View, int(q.MaxResults)+1
-	return out, nil
-}
-
-// page cuts what a search found to its page, and makes the token of the next.
-func page[T any](found []T, q models.Search, of string) ([]T, string) {
-	size := q.Limit - 1
-	if len(found) <= size {
-		return found, ""
-	}
-	return found[:size], search.Token(q.Offset+size, of)
+	out.View, out.Limit = q.View, int(q.MaxResults)
+	of = search.Name(out.Order)
+	return out, of, search.Begin(&out, q.PageToken, of)
 }
 
 // SearchExperiments finds experiments, the newest first.
 func (s *Service) SearchExperiments(ctx context.Context, q Query) (found []models.Experiment, next string, err error) {
-	compiled, err := q.compile(search.Experiments(), maxPage)
+	compiled, of, err := q.compile(search.Experiments(), maxPage)
 	if err != nil {
 		return nil, "", err
 	}
-	err = s.DB.View(ctx, func(tx storage.Tx) error {
-		found, err = tx.Experiments().Search(compiled)
+	var at models.Position
+	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
+		found, at, err = tx.Experiments().Search(compiled)
 		return err
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("search experiments: %w", err)
 	}
-	found, next = page(found, compiled, "")
-	return found, next, nil
+	return found, search.Token(at, of), nil
 }
 
 // DatasetSummaries lists the uses of datasets in experiments.

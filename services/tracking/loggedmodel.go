@@ -2,9 +2,6 @@ package tracking
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -167,7 +164,7 @@ type ModelQuery struct {
 
 func (q ModelQuery) compile() (out models.Search, of string, err error) {
 	vocabulary := search.LoggedModels()
-	out, err = Query{Filter: q.Filter, View: models.ViewActive, MaxResults: q.MaxResults}.compile(vocabulary, maxModelSearch)
+	out, _, err = Query{Filter: q.Filter, View: models.ViewActive, MaxResults: q.MaxResults}.compile(vocabulary, maxModelSearch)
 	if err != nil {
 		return out, "", err
 	}
@@ -180,14 +177,8 @@ func (q ModelQuery) compile() (out models.Search, of string, err error) {
 		out.Order = append(out.Order, term)
 	}
 	out.ExperimentIDs, out.Datasets = q.ExperimentIDs, q.Datasets
-	text, err := json.Marshal([]any{q.ExperimentIDs, q.Filter, q.Datasets, q.OrderBy})
-	if err != nil {
-		return out, "", err
-	}
-	sum := sha256.Sum256(text)
-	of = hex.EncodeToString(sum[:8])
-	out.Offset, err = search.Offset(q.PageToken, of)
-	return out, of, err
+	of = search.Name([]any{q.ExperimentIDs, q.Filter, q.Datasets, q.OrderBy})
+	return out, of, search.Begin(&out, q.PageToken, of)
 }
 
 // SearchLoggedModels finds logged models of experiments, the newest first.
@@ -196,13 +187,13 @@ func (s *Service) SearchLoggedModels(ctx context.Context, q ModelQuery) (found [
 	if err != nil || len(q.ExperimentIDs) == 0 {
 		return nil, "", err
 	}
-	err = s.DB.View(ctx, func(tx storage.Tx) error {
-		found, err = tx.LoggedModels().Search(compiled)
+	var at models.Position
+	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
+		found, at, err = tx.LoggedModels().Search(compiled)
 		return err
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("search logged models: %w", err)
 	}
-	found, next = page(found, compiled, of)
-	return found, next, nil
+	return found, search.Token(at, of), nil
 }

@@ -159,18 +159,18 @@ func (s *Service) setRunLifecycle(ctx context.Context, id string, to models.Life
 
 // SearchRuns finds runs of experiments, those started last first.
 func (s *Service) SearchRuns(ctx context.Context, experimentIDs []int64, q Query) (found []models.Run, next string, err error) {
-	compiled, err := q.compile(search.Runs(), maxPage)
+	compiled, of, err := q.compile(search.Runs(), maxPage)
 	if err != nil || len(experimentIDs) == 0 {
 		return nil, "", err
 	}
 	compiled.ExperimentIDs = experimentIDs
-	err = s.DB.View(ctx, func(tx storage.Tx) error {
-		found, err = tx.Runs().Search(compiled)
+	var at models.Position
+	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
+		found, at, err = tx.Runs().Search(compiled)
 		return err
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("search runs: %w", err)
 	}
-	found, next = page(found, compiled, "")
-	return found, next, nil
+	return found, search.Token(at, of), nil
 }

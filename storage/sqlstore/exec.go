@@ -93,8 +93,9 @@ const maxKeys = 20_000
 
 // keyNumbers are the committed numbers of tracking_key, which never change.
 type keyNumbers struct {
-	mu   sync.RWMutex
-	kept map[string]int64
+	mu    sync.RWMutex
+	kept  map[string]int64
+	names map[int64]string
 }
 
 func (k *keyNumbers) read(names []string, into map[string]int64) {
@@ -116,8 +117,9 @@ func (k *keyNumbers) add(learned map[string]int64) {
 	defer k.mu.Unlock()
 	if k.kept == nil || len(k.kept)+len(learned) > maxKeys {
 		k.kept = make(map[string]int64, len(learned))
+		k.names = make(map[int64]string, len(learned))
 	}
 	for name, id := range learned {
-		k.kept[name] = id
+		k.kept[name], k.names[id] = id, name
 	}
 }

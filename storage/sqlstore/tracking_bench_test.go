@@ -81,7 +81,7 @@ func BenchmarkSearchOf100000Runs(b *testing.B) {
 			defer func() { b.ReportMetric(float64(processorTime(b)-begin)/1e6/float64(b.N), "cpu-ms/op") }()
 			for b.Loop() {
 				require.NoError(b, db.View(b.Context(), func(tx storage.Tx) error {
-					found, err := tx.Runs().Search(q)
+					found, _, err := tx.Runs().Search(q)
 					require.NotEmpty(b, found)
 					return err
 				}))

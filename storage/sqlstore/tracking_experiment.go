@@ -164,13 +164,13 @@ func (t experiments) DeleteTag(id int64, key string) error {
 }
 
 // Search implements storage.ExperimentStore.
-func (t experiments) Search(q models.Search) ([]models.Experiment, error) {
+func (t experiments) Search(q models.Search) ([]models.Experiment, models.Position, error) {
 	s, err := t.compile(searchable{
 		table: "experiment",
-		attribute: map[string]string{
-			"name": "experiment.name", "experiment_id": "CAST(experiment.id AS TEXT)",
-			"creation_time": "experiment.created_ms", "last_update_time": "experiment.updated_ms",
-			"id": "experiment.id",
+		attribute: map[string]column{
+			"name": {expr: "experiment.name"}, "experiment_id": {expr: "CAST(experiment.id AS TEXT)"},
+			"creation_time": {expr: "experiment.created_ms", kind: ofInt}, "last_update_time": {expr: "experiment.updated_ms", kind: ofInt},
+			"id": {expr: "experiment.id", kind: ofInt},
 		},
 		owned: map[models.Entity]ownedTable{models.EntityTag: {table: "experiment_tag", owner: "experiment_id", textKey: true}},
 		order: []models.Order{
@@ -178,19 +178,22 @@ func (t experiments) Search(q models.Search) ([]models.Experiment, error) {
 		},
 	}, byNumber(q, "experiment_id", "id"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.view("experiment", q.View)
-	query, args := s.build("experiment.*", "experiment")
+	ids, next, err := t.pick(s)
+	if err != nil || len(ids) == 0 {
+		return nil, nil, err
+	}
 	var rows []experimentRow
-	if err := t.db.Raw(query, args...).Scan(&rows).Error; err != nil {
-		return nil, err
+	if err := t.db.Raw("SELECT * FROM experiment WHERE id "+t.inInts(), jsonList(ids)).Scan(&rows).Error; err != nil {
+		return nil, nil, err
 	}
 	out := make([]models.Experiment, len(rows))
-	for i, r := range rows {
+	for i, r := range inOrderOf(ids, rows, func(r experimentRow) int64 { return r.ID }) {
 		out[i] = r.model()
 	}
-	return out, t.loadTags(out)
+	return out, next, t.loadTags(out)
 }
 
 // byNumber orders a key that is compared as text by its number.
@@ -206,12 +209,14 @@ func byNumber(q models.Search, text, number string) models.Search {
 	return q
 }
 
-// view keeps to the lifecycles that a search sees.
+// view keeps to the lifecycles that a search sees. What gc is removing (deleted
+// at 0) is seen by none.
 func (s *statement) view(table string, v models.ViewType) {
 	switch v {
 	case models.ViewAll:
+		s.and("COALESCE(" + table + ".deleted_ms, 1) <> 0")
 	case models.ViewDeleted:
-		s.and(table + ".deleted_ms IS NOT NULL")
+		s.and(table + ".deleted_ms <> 0")
 	default:
 		s.and(table + ".deleted_ms IS NULL")
 	}

@@ -192,13 +192,13 @@ func (t loggedModels) logMetrics(run models.Run, points []models.Metric, keyIDs 
 }
 
 // Search implements storage.LoggedModelStore.
-func (t loggedModels) Search(q models.Search) ([]models.LoggedModel, error) {
+func (t loggedModels) Search(q models.Search) ([]models.LoggedModel, models.Position, error) {
 	s, err := t.compile(searchable{
 		table: "logged_model",
-		attribute: map[string]string{
-			"name": "logged_model.name", "model_id": "logged_model.uuid", "model_type": "logged_model.model_type",
-			"status": "logged_model.status", "source_run_id": "logged_model.source_run_id",
-			"creation_timestamp": "logged_model.created_ms", "last_updated_timestamp": "logged_model.updated_ms",
+		attribute: map[string]column{
+			"name": {expr: "logged_model.name"}, "model_id": {expr: "logged_model.uuid", kind: ofID}, "model_type": {expr: "logged_model.model_type"},
+			"status": {expr: "logged_model.status"}, "source_run_id": {expr: "logged_model.source_run_id"},
+			"creation_timestamp": {expr: "logged_model.created_ms", kind: ofInt}, "last_updated_timestamp": {expr: "logged_model.updated_ms", kind: ofInt},
 		},
 		owned: map[models.Entity]ownedTable{
 			models.EntityMetric: {table: "logged_model_metric", owner: "logged_model_id", many: true},
@@ -210,7 +210,7 @@ func (t loggedModels) Search(q models.Search) ([]models.LoggedModel, error) {
 		},
 	}, q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.experiments("logged_model", q.ExperimentIDs, t.inInts())
 	s.view("logged_model", q.View)
@@ -218,13 +218,13 @@ func (t loggedModels) Search(q models.Search) ([]models.LoggedModel, error) {
 		in, args := anyDataset("d", q.Datasets)
 		s.and("EXISTS (SELECT 1 FROM logged_model_metric d WHERE d.logged_model_id = logged_model.id AND "+in+")", args...)
 	}
-	ids, err := t.pick(s, "logged_model")
+	ids, next, err := t.pick(s)
 	if err != nil || len(ids) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	var rows []loggedModelRow
 	if err := t.db.Where("id "+t.inInts(), jsonList(ids)).Find(&rows).Error; err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	at := make(map[int64]models.LoggedModel, len(rows))
 	for _, r := range rows {
@@ -234,5 +234,5 @@ func (t loggedModels) Search(q models.Search) ([]models.LoggedModel, error) {
 	for i, id := range ids {
 		out[i] = at[id]
 	}
-	return out, t.load(out, true)
+	return out, next, t.load(out, true)
 }

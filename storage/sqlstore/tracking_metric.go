@@ -186,14 +186,21 @@ func (t metrics) Sample(runKey int64, key string, within *models.StepRange, limi
 
 // latest reads the latest metrics of runs.
 func (t runs) latest(ids []int64, at map[int64]*models.Run) error {
-	return t.scan(`SELECT m.run_id, k.name, m.timestamp_ms, m.step, m.value, m.is_nan FROM latest_metric m
-		JOIN tracking_key k ON k.id = m.key_id WHERE m.run_id `+t.inInts()+` ORDER BY m.run_id, m.key_id`,
+	var rows []keyed[models.Metric]
+	err := t.scan("SELECT run_id, key_id, timestamp_ms, step, value, is_nan FROM latest_metric WHERE run_id "+t.inInts()+" ORDER BY run_id, key_id",
 		[]any{jsonList(ids)}, func(scan scanner) error {
-			var id, nan int64
-			var m models.Metric
-			err := scan(&id, &m.Key, &m.TimestampMS, &m.Step, &m.Value, &nan)
-			m.Value = restored(m.Value, nan)
-			at[id].Metrics = append(at[id].Metrics, m)
+			var nan int64
+			var r keyed[models.Metric]
+			err := scan(&r.owner, &r.key, &r.of.TimestampMS, &r.of.Step, &r.of.Value, &nan)
+			r.of.Value = restored(r.of.Value, nan)
+			rows = append(rows, r)
 			return err
 		})
+	if err != nil {
+		return err
+	}
+	return named(t.tx, rows, func(run int64, name string, m models.Metric) {
+		m.Key = name
+		at[run].Metrics = append(at[run].Metrics, m)
+	})
 }

@@ -23,8 +23,6 @@ type runRow struct {
 
 func (runRow) TableName() string { return "run" }
 
-const runColumns = "run.*, (SELECT artifact_location FROM experiment e WHERE e.id = run.experiment_id) AS artifact_location"
-
 func (r runRow) model() models.Run {
 	run := models.Run{
 		Key: r.ID, ID: r.UUID, ExperimentID: r.ExperimentID, Name: r.Name, User: r.UserName, Status: models.RunStatus(r.Status),
@@ -160,15 +158,15 @@ func (t runs) LogParams(key int64, params []models.Param) ([]models.Param, error
 func searchableRuns() searchable {
 	return searchable{
 		table: "run",
-		attribute: map[string]string{
-			"run_id": "run.uuid", "run_name": "run.name", "status": "run.status", "user_id": "run.user_name",
-			"start_time": "run.start_ms", "end_time": "run.end_ms",
-			"lifecycle_stage": "CASE WHEN run.deleted_ms IS NULL THEN 'active' ELSE 'deleted' END",
-			"artifact_uri":    "(SELECT rtrim(artifact_location, '/') FROM experiment e WHERE e.id = run.experiment_id) || '/' || run.uuid || '/artifacts'",
+		attribute: map[string]column{
+			"run_id": {expr: "run.uuid", kind: ofID}, "run_name": {expr: "run.name"}, "status": {expr: "run.status"}, "user_id": {expr: "run.user_name"},
+			"start_time": {expr: "run.start_ms", kind: ofInt}, "end_time": {expr: "run.end_ms", kind: ofInt, null: true},
+			"lifecycle_stage": {expr: "CASE WHEN run.deleted_ms IS NULL THEN 'active' ELSE 'deleted' END"},
+			"artifact_uri":    {expr: "((SELECT rtrim(artifact_location, '/') FROM experiment e WHERE e.id = run.experiment_id) || '/' || run.uuid || '/artifacts')"},
 		},
 		owned: map[models.Entity]ownedTable{
 			models.EntityMetric: {table: "latest_metric", owner: "run_id"},
-			models.EntityParam:  {table: "run_param", owner: "run_id"},
+			models.EntityParam:  {table: "run_param", owner: "run_id", indexed: true},
 			models.EntityTag:    {table: "run_tag", owner: "run_id"},
 		},
 		order: []models.Order{
@@ -178,7 +176,7 @@ func searchableRuns() searchable {
 }
 
 // Search implements storage.RunStore.
-func (t runs) Search(q models.Search) ([]models.Run, error) {
+func (t runs) Search(q models.Search) ([]models.Run, models.Position, error) {
 	var others, datasets []models.Condition
 	for _, c := range q.Filter {
 		if c.Entity == models.EntityDataset {
@@ -190,28 +188,42 @@ func (t runs) Search(q models.Search) ([]models.Run, error) {
 	q.Filter = others
 	s, err := t.compile(searchableRuns(), q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, c := range datasets {
 		t.onDataset(s, c)
 	}
 	s.experiments("run", q.ExperimentIDs, t.inInts())
 	s.view("run", q.View)
-	ids, err := t.pick(s, "run")
+	if err := t.lead(s, q.ExperimentIDs); err != nil {
+		return nil, nil, err
+	}
+	ids, next, err := t.pick(s)
 	if err != nil || len(ids) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
-	var rows []runRow
-	if err := t.db.Raw("SELECT "+runColumns+" FROM run WHERE id "+t.inInts(), jsonList(ids)).Scan(&rows).Error; err != nil {
-		return nil, err
-	}
-	at := make(map[int64]models.Run, len(rows))
-	for _, r := range rows {
-		at[r.ID] = r.model()
+	out, err := t.byKeys(ids)
+	return out, next, err
+}
+
+// byKeys reads runs, in the order of their keys.
+func (t runs) byKeys(ids []int64) ([]models.Run, error) {
+	place := make(map[int64]int, len(ids))
+	for i, id := range ids {
+		place[id] = i
 	}
 	out := make([]models.Run, len(ids))
-	for i, id := range ids {
-		out[i] = at[id]
+	err := t.scan(`SELECT run.id, run.uuid, run.experiment_id, run.name, run.user_name, run.status, run.start_ms, run.end_ms, run.deleted_ms,
+		e.artifact_location FROM run JOIN experiment e ON e.id = run.experiment_id WHERE run.id `+t.inInts(), []any{jsonList(ids)},
+		func(scan scanner) error {
+			var row runRow
+			err := scan(&row.ID, &row.UUID, &row.ExperimentID, &row.Name, &row.UserName, &row.Status, &row.StartMS, &row.EndMS, &row.DeletedMS,
+				&row.ArtifactLocation)
+			out[place[row.ID]] = row.model()
+			return err
+		})
+	if err != nil {
+		return nil, err
 	}
 	return out, t.load(out)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slipway-ml/slipway/models"
 )
@@ -12,7 +13,8 @@ import (
 // own constants become text; what a caller wrote is always bound.
 type searchable struct {
 	table     string
-	attribute map[string]string // canonical name → expression
+	from      string            // the tables that are read, if more than that one
+	attribute map[string]column // by canonical name
 	owned     map[models.Entity]ownedTable
 	order     []models.Order // the noun's default: attributes, appended where the caller does not name them
 }
@@ -22,6 +24,7 @@ type ownedTable struct {
 	table, owner string
 	textKey      bool // its key column is text, not a number of tracking_key
 	many         bool // several rows of one key; the newest counts in an ordering
+	indexed      bool // by key and value, where the value is short
 }
 
 // key is the condition on a row's key, and its argument.
@@ -38,9 +41,15 @@ func (o ownedTable) key(alias, name string, ids map[string]int64) (string, any) 
 
 // statement is a SELECT in the making.
 type statement struct {
-	joins, where, order             []string
-	joinArgs, whereArgs, suffixArgs []any
-	keys                            map[string]int64 // numbers of the keys that are named
+	from, table         string
+	lead                []string // what is read before the noun's own table
+	joins, outer, where []string
+	outerArgs           []any
+	whereArgs           []any
+	terms               []term
+	selective           []selective
+	limit, offset       int
+	keys                map[string]int64 // numbers of the keys that are named
 }
 
 func (s *statement) and(condition string, args ...any) {
@@ -48,44 +57,60 @@ func (s *statement) and(condition string, args ...any) {
 	s.whereArgs = append(s.whereArgs, args...)
 }
 
-// pick runs the search for the ids of a page, in order. Whole rows are read
-// afterwards: those that are skipped or sorted away are never touched.
-func (t *tx) pick(s *statement, table string) ([]int64, error) {
-	query, args := s.build(table+".id", table)
-	var ids []int64
+// pick runs the search for the ids of a page, in order, and the position of
+// the next one. Whole rows are read afterwards: those that are skipped or
+// sorted away are never touched.
+func (t *tx) pick(s *statement) ([]int64, models.Position, error) {
+	query, args := s.build(s.table + ".id")
+	ids := make([]int64, 0, min(s.limit+1, 1024))
 	err := t.scan(query, args, func(scan scanner) error {
 		var id int64
 		err := scan(&id)
 		ids = append(ids, id)
 		return err
 	})
-	return ids, err
+	if err != nil || len(ids) <= s.limit {
+		return ids, nil, err
+	}
+	ids = ids[:s.limit]
+	next, err := t.positionOf(s, ids[len(ids)-1])
+	return ids, next, err
 }
 
-// build gives the statement that selects columns.
-func (s *statement) build(columns, table string) (string, []any) {
+// build gives the statement that selects columns. SQLite, which keeps no
+// statistics to choose by, reads cross joined tables in the order they stand;
+// Postgres chooses by itself.
+func (s *statement) build(columns string) (string, []any) {
+	tables := append(slices.Clone(s.lead), s.from)
 	var b strings.Builder
-	b.WriteString("SELECT " + columns + " FROM " + table)
-	for _, j := range s.joins {
-		b.WriteString(" " + j)
+	b.WriteString("SELECT " + columns + " FROM " + strings.Join(append(tables, s.joins...), " CROSS JOIN "))
+	for _, o := range s.outer {
+		b.WriteString(" " + o)
 	}
 	if len(s.where) > 0 {
 		b.WriteString(" WHERE " + strings.Join(s.where, " AND "))
 	}
-	if len(s.order) > 0 {
-		b.WriteString(" ORDER BY " + strings.Join(s.order, ", "))
+	for i, t := range s.terms {
+		b.WriteString([]string{" ORDER BY ", ", "}[min(i, 1)] + t.sql())
 	}
 	b.WriteString(" LIMIT ? OFFSET ?")
-	args := append(append([]any{}, s.joinArgs...), s.whereArgs...)
-	return b.String(), append(args, s.suffixArgs...)
+	// One more than the page tells whether there is another.
+	return b.String(), slices.Concat(s.outerArgs, s.whereArgs, []any{s.limit + 1, s.offset})
 }
 
-// compile turns a search into a statement; the caller adds what is its own.
+// compile turns a search into a statement; the caller adds what is its own, and
+// begins at the page's position last.
 func (t *tx) compile(n searchable, q models.Search) (*statement, error) {
-	s := &statement{suffixArgs: []any{q.Limit, q.Offset}, keys: map[string]int64{}}
+	s := &statement{table: n.table, from: n.from, limit: q.Limit, offset: q.Offset, keys: map[string]int64{}}
+	if s.from == "" {
+		s.from = n.table
+	}
 	if names := keysNamed(q); len(names) > 0 {
-		if err := t.readKeys(names, s.keys); err != nil {
-			return nil, err
+		t.keys.read(names, s.keys)
+		if unread := slices.DeleteFunc(names, func(name string) bool { _, known := s.keys[name]; return known }); len(unread) > 0 {
+			if err := t.readKeys(unread, s.keys); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, c := range q.Filter {
@@ -98,7 +123,7 @@ func (t *tx) compile(n searchable, q models.Search) (*statement, error) {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, t.beginAt(s, q.After)
 }
 
 // keysNamed lists the keys of metrics, params and tags in a search.
@@ -129,11 +154,11 @@ func withDefault(order, standard []models.Order) []models.Order {
 
 func (t *tx) condition(s *statement, n searchable, c models.Condition, datasets []models.DatasetRefByDigest) error {
 	if c.Entity == models.EntityAttribute {
-		expr, ok := n.attribute[c.Key]
+		column, ok := n.attribute[c.Key]
 		if !ok {
 			return fmt.Errorf("search %s: no attribute %q", n.table, c.Key)
 		}
-		text, args := t.compare(expr, c)
+		text, args := t.compare(column.expr, c)
 		s.and(text, args...)
 		return nil
 	}
@@ -141,27 +166,60 @@ func (t *tx) condition(s *statement, n searchable, c models.Condition, datasets 
 	if !ok {
 		return fmt.Errorf("search %s: no %s", n.table, c.Entity)
 	}
-	key, arg := owned.key("x", c.Key, s.keys)
-	exists := "EXISTS (SELECT 1 FROM " + owned.table + " x WHERE x." + owned.owner + " = " + n.table + ".id AND " + key
-	args := []any{arg}
-	if c.Op == models.OpIsNull {
-		s.and("NOT "+exists+")", args...)
+	if owned.many || c.Op == models.OpIsNull || c.Op == models.OpLacks {
+		t.exists(s, owned, c, datasets)
 		return nil
 	}
+	// A noun has one row of a key, so a join finds it no more than once.
+	alias := fmt.Sprintf("f%d", len(s.joins))
+	key, arg := owned.key(alias, c.Key, s.keys)
+	s.joins = append(s.joins, owned.table+" "+alias)
+	s.and(alias+"."+owned.owner+" = "+n.table+".id AND "+key, arg)
 	if c.Op == models.OpIsNotNull {
-		s.and(exists+")", args...)
 		return nil
 	}
-	text, more := t.compare("x.value", c)
-	if c.Entity == models.EntityMetric {
-		exists += " AND x.is_nan = 0" // NaN compares with nothing
-		if len(datasets) > 0 {
-			in, refs := anyDataset("x", datasets)
-			exists, args = exists+" AND "+in, append(args, refs...)
-		}
+	if owned.indexed && c.Op == models.OpEqual && utf8.RuneCountInString(c.Text) <= shortValue {
+		s.selective = append(s.selective, selective{join: len(s.joins) - 1, alias: alias, owned: owned, key: arg, text: c.Text})
 	}
-	s.and(exists+" AND "+text+")", append(args, more...)...)
+	text, args := t.compareOwned(alias, c)
+	s.and(text, args...)
 	return nil
+}
+
+// exists looks for a row of a key, or for none.
+func (t *tx) exists(s *statement, owned ownedTable, c models.Condition, datasets []models.DatasetRefByDigest) {
+	key, arg := owned.key("x", c.Key, s.keys)
+	text := "EXISTS (SELECT 1 FROM " + owned.table + " x WHERE x." + owned.owner + " = " + s.table + ".id AND " + key
+	args := []any{arg}
+	switch c.Op {
+	case models.OpIsNull:
+		text = "NOT " + text
+	case models.OpIsNotNull:
+	case models.OpLacks:
+		text, args = "NOT "+text+" AND x.value = ?", append(args, c.Text)
+	default:
+		if c.Entity == models.EntityMetric && len(datasets) > 0 {
+			in, refs := anyDataset("x", datasets)
+			text, args = text+" AND "+in, append(args, refs...)
+		}
+		compared, more := t.compareOwned("x", c)
+		text, args = text+" AND "+compared, append(args, more...)
+	}
+	s.and(text+")", args...)
+}
+
+// compareOwned compares the value of a metric, param or tag. NaN, stored as 0
+// with a mark, is unequal to everything and compares with nothing else.
+func (t *tx) compareOwned(alias string, c models.Condition) (string, []any) {
+	text, args := t.compare(alias+".value", c)
+	switch {
+	case c.Entity != models.EntityMetric:
+	case c.Op == models.OpNotEqual:
+		text = "(" + text + " OR " + alias + ".is_nan <> 0)"
+	default:
+		text += " AND " + alias + ".is_nan = 0"
+	}
+	return text, args
 }
 
 // anyDataset holds for rows measured on one of the datasets.
@@ -214,48 +272,12 @@ var globSigns = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]", "%", "*"
 // glob writes a LIKE pattern as SQLite's GLOB.
 func glob(pattern string) string { return globSigns.Replace(pattern) }
 
-// orderBy adds a term: a metric's NaN comes after numbers, and what lacks the
-// key comes last, in both directions.
-func (t *tx) orderBy(s *statement, n searchable, o models.Order, alias string) error {
-	direction := " ASC"
-	if o.Desc {
-		direction = " DESC"
+// inOrderOf sorts rows by the order of their ids.
+func inOrderOf[T any](ids []int64, rows []T, id func(T) int64) []T {
+	place := make(map[int64]int, len(ids))
+	for i, id := range ids {
+		place[id] = i
 	}
-	if o.Entity == models.EntityAttribute {
-		expr, ok := n.attribute[o.Key]
-		if !ok {
-			return fmt.Errorf("search %s: no attribute %q", n.table, o.Key)
-		}
-		s.order = append(s.order, expr+direction+" NULLS LAST")
-		return nil
-	}
-	owned, ok := n.owned[o.Entity]
-	if !ok {
-		return fmt.Errorf("search %s: no %s", n.table, o.Entity)
-	}
-	on, arg := owned.key(alias, o.Key, s.keys)
-	source, args := owned.table, []any{arg}
-	if owned.many {
-		source, args = newest(owned, o, s.keys)
-		on = alias + ".place = 1"
-	}
-	if o.Entity == models.EntityMetric {
-		s.order = append(s.order, alias+".is_nan ASC NULLS LAST")
-	}
-	s.joins = append(s.joins, "LEFT JOIN "+source+" "+alias+" ON "+alias+"."+owned.owner+" = "+n.table+".id AND "+on)
-	s.joinArgs = append(s.joinArgs, args...)
-	s.order = append(s.order, alias+".value"+direction+" NULLS LAST")
-	return nil
-}
-
-// newest ranks the rows of one key, so that the first of each owner is joined.
-func newest(owned ownedTable, o models.Order, keys map[string]int64) (source string, args []any) {
-	where, arg := owned.key("y", o.Key, keys)
-	args = []any{arg}
-	if o.DatasetName != "" {
-		in, refs := anyDataset("y", []models.DatasetRefByDigest{{Name: o.DatasetName, Digest: o.DatasetDigest}})
-		where, args = where+" AND "+in, append(args, refs...)
-	}
-	return "(SELECT y." + owned.owner + ", y.value, y.is_nan, ROW_NUMBER() OVER (PARTITION BY y." + owned.owner +
-		" ORDER BY y.timestamp_ms DESC, y.step DESC) AS place FROM " + owned.table + " y WHERE " + where + ")", args
+	slices.SortFunc(rows, func(a, b T) int { return place[id(a)] - place[id(b)] })
+	return rows
 }

@@ -205,15 +205,18 @@ func (t *tx) logParams(table, owner string, id int64, params []models.Param) ([]
 
 // pairs reads the tags or params of many owners.
 func (t *tx) pairs(table, owner string, ids []int64, add func(id int64, key, value string)) error {
-	query := "SELECT x." + owner + ", k.name, x.value FROM " + table + " x JOIN tracking_key k ON k.id = x.key_id WHERE x." +
-		owner + " " + t.inInts() + " ORDER BY x." + owner + ", x.key_id"
-	return t.scan(query, []any{jsonList(ids)}, func(scan scanner) error {
-		var id int64
-		var key, value string
-		err := scan(&id, &key, &value)
-		add(id, key, value)
+	var rows []keyed[string]
+	query := "SELECT " + owner + ", key_id, value FROM " + table + " WHERE " + owner + " " + t.inInts() + " ORDER BY " + owner + ", key_id"
+	err := t.scan(query, []any{jsonList(ids)}, func(scan scanner) error {
+		var r keyed[string]
+		err := scan(&r.owner, &r.key, &r.of)
+		rows = append(rows, r)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return named(t, rows, add)
 }
 
 // lifecycle reads a deleted_ms column.

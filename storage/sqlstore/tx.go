@@ -24,6 +24,7 @@ type tx struct {
 	keys    *keyNumbers
 	learned map[string]int64 // numbers of keys, to be kept once it is committed
 
+	reads    bool  // it sees only what is committed
 	parallel bool  // other transactions write at the same time: not yet alone
 	failed   error // of taking the lock, which no store's method returns
 }
@@ -91,7 +92,11 @@ func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	began := time.Now() //nolint:forbidigo // a duration, not a rule
 	defer func() { db.gauges.observe("read", began, err) }()
 	opts := &sql.TxOptions{ReadOnly: true}
-	return db.transact(ctx, db.read, opts, func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
+	return db.transact(ctx, db.read, opts, func(g *gorm.DB) error {
+		t := db.newTx(ctx, g)
+		t.reads = true
+		return fn(t)
+	})
 }
 
 // Look implements storage.DB.

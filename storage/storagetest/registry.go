@@ -243,7 +243,7 @@ func registrySearches(t *testing.T, db storage.DB) {
 			if c.query.Limit == 0 {
 				c.query.Limit = 10
 			}
-			found, err := tx.RegisteredModels().Search(c.query)
+			found, _, err := tx.RegisteredModels().Search(c.query)
 			require.NoError(t, err)
 			var names []string
 			for _, m := range found {
@@ -265,7 +265,7 @@ func registrySearches(t *testing.T, db storage.DB) {
 			}, []string{"a/1", "b/1", "模/1"}},
 		} {
 			c.query.Limit = 10
-			found, err := tx.Versions().Search(c.query)
+			found, _, err := tx.Versions().Search(c.query)
 			require.NoError(t, err)
 			var refs []string
 			for _, v := range found {

@@ -128,7 +128,7 @@ func Tracking(t *testing.T, open Open) {
 			uses, err := tx.Inputs().Summaries([]int64{0})
 			require.NoError(t, err)
 			require.Equal(t, []models.DatasetSummary{{Name: "d", Digest: "1", Context: "train"}}, uses)
-			listed, err := tx.LoggedModels().Search(models.Search{
+			listed, _, err := tx.LoggedModels().Search(models.Search{
 				ExperimentIDs: []int64{0}, Limit: 5, Datasets: []models.DatasetRefByDigest{{Name: "d"}},
 				Order:  []models.Order{{Entity: models.EntityMetric, Key: "acc", DatasetName: "d"}},
 				Filter: []models.Condition{{Entity: models.EntityMetric, Key: "acc", Op: models.OpGreater, Number: 0.5, Numeric: true}},
@@ -230,7 +230,7 @@ func searches(t *testing.T, db storage.DB) {
 			q.Limit = 10
 		}
 		view(t, db, func(tx storage.Tx) {
-			found, err := tx.Runs().Search(q)
+			found, _, err := tx.Runs().Search(q)
 			require.NoError(t, err, name)
 			ids := []string{}
 			for _, run := range found {
@@ -240,7 +240,7 @@ func searches(t *testing.T, db storage.DB) {
 		})
 	}
 	view(t, db, func(tx storage.Tx) {
-		found, err := tx.Experiments().Search(models.Search{Limit: 5, Order: []models.Order{{Entity: attribute, Key: "experiment_id"}}, Filter: []models.Condition{
+		found, _, err := tx.Experiments().Search(models.Search{Limit: 5, Order: []models.Order{{Entity: attribute, Key: "experiment_id"}}, Filter: []models.Condition{
 			text(attribute, "experiment_id", models.OpIn, "", "0"), text(attribute, "name", models.OpLike, "Def%"), text(tag, "x", models.OpIsNull, ""),
 		}})
 		require.NoError(t, err)

@@ -1,7 +1,7 @@
 package search
 
 import (
-	"math"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,18 +74,22 @@ func (p *parser) fault(t token, format string, args ...any) error {
 }
 
 func (p *parser) clause() (models.Condition, error) {
+	begin := p.peek()
 	entity, key, err := p.key()
 	if err != nil {
 		return models.Condition{}, err
 	}
-	rule, err := p.vocabulary.rule(entity, key)
-	if err != nil {
-		return models.Condition{}, err
+	rule, wrong := p.vocabulary.rule(entity, key)
+	if wrong != "" {
+		return models.Condition{}, p.fault(begin, "%s", wrong)
 	}
 	c := models.Condition{Entity: entity, Key: key}
 	at := p.peek()
 	if c.Op, err = p.operator(); err != nil {
 		return c, err
+	}
+	if p.vocabulary.Upper && at.kind == word && at.text != strings.ToUpper(at.text) && slices.Contains(rule.Ops, models.Op(strings.ToUpper(at.text))) {
+		return c, p.fault(at, "Invalid comparator '%s' for %s: write it in upper case", at.text, describe(entity, key))
 	}
 	if !slices.Contains(rule.Ops, c.Op) {
 		return c, p.fault(at, "Invalid comparator '%s' for %s; use one of %s", c.Op, describe(entity, key), opNames(rule.Ops))
@@ -99,6 +103,9 @@ func describe(entity models.Entity, key string) string { return string(entity) +
 func (p *parser) key() (models.Entity, string, error) {
 	t := p.take()
 	switch {
+	case t.kind == quoted && t.quote == '`' && p.peek().kind == word && p.peek().at == t.stop && strings.HasPrefix(p.peek().text, "."):
+		more := p.take() // `attribute`.name
+		t = token{kind: word, text: t.text + more.text, at: t.at, stop: more.stop}
 	case t.kind == quoted:
 		return models.EntityAttribute, p.vocabulary.canonical(t.text), nil
 	case t.kind != word:
@@ -171,25 +178,48 @@ func (p *parser) value(c *models.Condition, rule Attribute) error {
 		return nil
 	}
 	if c.Op == models.OpIn || c.Op == models.OpNotIn {
+		at := p.peek()
 		var err error
-		c.List, err = p.list()
-		return err
+		if c.List, err = p.list(); err != nil || rule.Kind != Integer {
+			return err
+		}
+		for i, text := range c.List {
+			if c.List[i], err = p.integer(at, c, text); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	t := p.take()
-	if rule.Kind == Text {
+	if rule.Kind == Text || rule.Kind == Integer {
 		if t.kind != quoted || t.quote == '`' {
 			return p.fault(t, "Expected a quoted string value for %s, such as 'text'", describe(c.Entity, c.Key))
 		}
 		c.Text = t.text
+		if rule.Kind == Integer {
+			var err error
+			c.Text, err = p.integer(t, c, t.text)
+			return err
+		}
 		return nil
 	}
 	if t.kind == number || (rule.Kind == Numberish && t.kind == quoted) {
-		if n, err := strconv.ParseFloat(t.text, 64); err == nil && !math.IsInf(n, 0) && !math.IsNaN(n) {
+		// 1e400 is an infinity, as in Python.
+		if n, err := strconv.ParseFloat(t.text, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && !strings.ContainsAny(t.text, "xXpP_nN") {
 			c.Number, c.Numeric = n, true
 			return nil
 		}
 	}
 	return p.fault(t, "Expected a number for %s, without quotes", describe(c.Entity, c.Key))
+}
+
+// integer gives a quoted integer in its plain form.
+func (p *parser) integer(t token, c *models.Condition, text string) (string, error) {
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		return "", p.fault(t, "Invalid value '%s' for %s: it must be a valid integer in quotes", text, describe(c.Entity, c.Key))
+	}
+	return strconv.FormatInt(n, 10), nil
 }
 
 // list reads ('a', 'b').

@@ -21,6 +21,9 @@ func (v Vocabulary) Order(terms []string) ([]models.Order, error) {
 		if err != nil {
 			return nil, models.Errorf(models.KindInvalid, "Invalid order_by clause '%s': %s", term, err)
 		}
+		if slices.ContainsFunc(out, func(have models.Order) bool { return have.Entity == o.Entity && have.Key == o.Key }) {
+			return nil, models.Errorf(models.KindInvalid, "`order_by` contains duplicate fields: '%s' is ordered by before", term)
+		}
 		out = append(out, o)
 	}
 	return out, nil
@@ -70,7 +73,7 @@ func (v Vocabulary) sortable(o models.Order) error {
 		for _, e := range v.SortableBy {
 			known = append(known, string(e)+"s.KEY")
 		}
-		return unknownKey(o.Key, known)
+		return models.Errorf(models.KindInvalid, "%s", unknownKey(o.Key, known))
 	case o.Entity != models.EntityAttribute && !slices.Contains(v.SortableBy, o.Entity):
 		return models.Errorf(models.KindInvalid, "ordering by a %s is not possible; use %s", o.Entity, strings.Join(v.Sortable, ", "))
 	}

@@ -71,7 +71,9 @@ func TestFilterRefusesAndSaysWhere(t *testing.T) {
 		"metrics.m >":                           "at its end",
 		"metrics.m":                             "expected a comparator",
 		"metrics.m => 1":                        "expected a comparator",
-		"metrics.m = 1e999":                     "Expected a number",
+		"metrics.m = 0x1F":                      "Expected a number",
+		"a = 'b' AND speed = 'x'":               "at character 1",
+		"status = 'b' AND speed = 'x'":          "at character 18 ('speed = 'x''): Invalid attribute key 'speed'",
 		"metrics.m = 1; DROP TABLE run":         "at character 14",
 		strings.Repeat("metrics.m=1 AND ", 101): "at most 100 clauses",
 		strings.Repeat("x", 40_000):             "longer than",
@@ -85,10 +87,16 @@ func TestFilterRefusesAndSaysWhere(t *testing.T) {
 func TestOrderReads(t *testing.T) {
 	t.Parallel()
 	start := models.Order{Entity: models.EntityAttribute, Key: "start_time", Desc: true}
-	got, err := Runs().Order([]string{"start_time DESC", "attribute.start_time DESC", "attributes.start_time desc", `metrics."a b" ASC`, "params.x", "tags.y"})
+	for _, term := range []string{"start_time DESC", "attribute.start_time DESC", "attributes.start_time desc", "`attribute`.`start_time` DESC", "Created  DESC"} {
+		got, err := Runs().Order([]string{term})
+		require.NoError(t, err, term)
+		require.Equal(t, []models.Order{start}, got, term)
+	}
+	_, err := Runs().Order([]string{"start_time", "Created DESC"})
+	require.ErrorContains(t, err, "`order_by` contains duplicate fields")
+	got, err := Runs().Order([]string{`metrics."a b" ASC`, "params.x", "tags.y"})
 	require.NoError(t, err)
 	require.Equal(t, []models.Order{
-		start, start, start,
 		{Entity: models.EntityMetric, Key: "a b"},
 		{Entity: models.EntityParam, Key: "x"},
 		{Entity: models.EntityTag, Key: "y"},
@@ -122,13 +130,17 @@ func TestVersionNumbersMayBeQuoted(t *testing.T) {
 
 func TestPageTokens(t *testing.T) {
 	t.Parallel()
-	got, err := Offset(Token(1000, "a"), "a")
-	require.NoError(t, err)
-	require.Equal(t, 1000, got)
-	for _, bad := range []string{"rubbish", "e30=", "eyJvZmZzZXQiOiAtMX0=", Token(1, "another")} {
-		_, err := Offset(bad, "")
-		require.ErrorContains(t, err, "Invalid page token")
+	at := models.Position{"i5", "tabc", "-"}
+	var q models.Search
+	require.NoError(t, Begin(&q, Token(at, "a"), "a"))
+	require.Equal(t, at, q.After)
+	require.Empty(t, Token(nil, "a"))
+	for _, bad := range []string{"rubbish", "e30=", "eyJvZmZzZXQiOiAtMX0=", Token(at, "another"), Token(at, "")} {
+		require.ErrorContains(t, Begin(&q, bad, "a"), "Invalid page token")
 	}
+	q = models.Search{}
+	require.NoError(t, Begin(&q, "eyJvZmZzZXQiOiA1fQ==", "a"), "as MLflow writes it")
+	require.Equal(t, 5, q.Offset)
 }
 
 func FuzzFilter(f *testing.F) {

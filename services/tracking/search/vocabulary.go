@@ -15,6 +15,7 @@ const (
 	Text      Kind = iota
 	Number         // bare
 	Numberish      // bare, or quoted as old clients do
+	Integer        // quoted digits: an id that is a number
 )
 
 // Attribute is a rule: the kind of its value, and how it may be compared.
@@ -31,6 +32,7 @@ type Vocabulary struct {
 	Tags       []models.Op // comparisons of tags and params
 	Sortable   []string    // attributes to order by
 	SortableBy []models.Entity
+	Upper      bool // comparisons of words are written in upper case
 }
 
 var (
@@ -83,12 +85,13 @@ func Experiments() Vocabulary {
 	return Vocabulary{
 		Attributes: map[string]Attribute{
 			"name":          {Text, texts},
-			"experiment_id": {Text, all([]models.Op{models.OpEqual, models.OpNotEqual}, lists)},
+			"experiment_id": {Integer, all([]models.Op{models.OpEqual, models.OpNotEqual}, lists)},
 			"creation_time": {Number, numbers}, "last_update_time": {Number, numbers},
 		},
 		Entities: entities([]string{"attribute", "attributes", "attr"}, map[models.Entity][]string{models.EntityTag: {"tag", "tags"}}),
 		Tags:     all(texts, nulls),
 		Sortable: []string{"name", "experiment_id", "creation_time", "last_update_time"},
+		Upper:    true,
 	}
 }
 
@@ -128,36 +131,35 @@ func ModelVersions() Vocabulary {
 			"name": {Text, all(texts, lists)}, "run_id": {Text, all(texts, lists)}, "source_path": {Text, texts},
 			"version_number": {Numberish, numbers},
 		},
-		Aliases:  map[string]string{"version": "version_number"},
 		Entities: entities([]string{"attribute", "attributes"}, map[models.Entity][]string{models.EntityTag: {"tag", "tags"}}),
 		Tags:     texts,
 		Sortable: []string{"name", "version_number", "creation_timestamp", "last_updated_timestamp"},
 	}
 }
 
-// rule finds how an entity's key is compared.
-func (v Vocabulary) rule(entity models.Entity, key string) (Attribute, error) {
+// rule finds how an entity's key is compared, or tells which keys there are.
+func (v Vocabulary) rule(entity models.Entity, key string) (rule Attribute, wrong string) {
 	switch entity {
 	case models.EntityMetric:
-		return Attribute{Number, numbers}, nil
+		return Attribute{Number, numbers}, ""
 	case models.EntityParam, models.EntityTag:
-		return Attribute{Text, v.Tags}, nil
+		return Attribute{Text, v.Tags}, ""
 	case models.EntityDataset:
 		if !slices.Contains([]string{"name", "digest", "context"}, key) {
-			return Attribute{}, models.Errorf(models.KindInvalid, "Invalid dataset key '%s' specified. Valid keys are name, digest, context", key)
+			return Attribute{}, "Invalid dataset key '" + key + "' specified. Valid keys are name, digest, context"
 		}
-		return Attribute{Text, all(texts, lists)}, nil
+		return Attribute{Text, all(texts, lists)}, ""
 	default:
 		rule, ok := v.Attributes[key]
 		if !ok {
 			return rule, unknownKey(key, sortedKeys(v.Attributes))
 		}
-		return rule, nil
+		return rule, ""
 	}
 }
 
-func unknownKey(key string, known []string) error {
-	return models.Errorf(models.KindInvalid, "Invalid attribute key '%s' specified. Valid keys are %s", key, strings.Join(known, ", "))
+func unknownKey(key string, known []string) string {
+	return "Invalid attribute key '" + key + "' specified. Valid keys are " + strings.Join(known, ", ")
 }
 
 func (v Vocabulary) canonical(key string) string {
