@@ -193,11 +193,11 @@ func (t runs) Search(q models.Search) ([]models.Run, models.Position, error) {
 	for _, c := range datasets {
 		t.onDataset(s, c)
 	}
-	s.experiments("run", q.ExperimentIDs, t.inInts())
-	s.view("run", q.View)
 	if err := t.lead(s, q.ExperimentIDs); err != nil {
 		return nil, nil, err
 	}
+	s.experiments("run", q.ExperimentIDs, t.inInts())
+	s.view("run", q.View)
 	ids, next, err := t.pick(s)
 	if err != nil || len(ids) == 0 {
 		return nil, nil, err
@@ -244,8 +244,13 @@ func (t runs) onDataset(s *statement, c models.Condition) {
 }
 
 // experiments keeps to experiments; a single one by equality, which lets the
-// index give the order.
+// index give the order. Behind what leads, a row is found by its id: Postgres,
+// as long as it has no statistics, would read the whole experiment each time.
 func (s *statement) experiments(table string, ids []int64, in string) {
+	if s.lead != nil {
+		s.and(table+".experiment_id + 0 "+in, jsonList(ids))
+		return
+	}
 	if len(ids) == 1 {
 		s.and(table+".experiment_id = ?", ids[0])
 		return

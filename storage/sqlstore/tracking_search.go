@@ -44,7 +44,7 @@ type statement struct {
 	from, table         string
 	lead                []string // what is read before the noun's own table
 	joins, outer, where []string
-	outerArgs           []any
+	leadArgs, outerArgs []any
 	whereArgs           []any
 	terms               []term
 	selective           []selective
@@ -95,7 +95,7 @@ func (s *statement) build(columns string) (string, []any) {
 	}
 	b.WriteString(" LIMIT ? OFFSET ?")
 	// One more than the page tells whether there is another.
-	return b.String(), slices.Concat(s.outerArgs, s.whereArgs, []any{s.limit + 1, s.offset})
+	return b.String(), slices.Concat(s.leadArgs, s.outerArgs, s.whereArgs, []any{s.limit + 1, s.offset})
 }
 
 // compile turns a search into a statement; the caller adds what is its own, and

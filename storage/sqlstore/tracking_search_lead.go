@@ -1,5 +1,7 @@
 package sqlstore
 
+import "slices"
+
 // shortValue is how long a value may be, in characters, to be in the index by
 // key and value: migration 0010 says the same.
 const shortValue = 100
@@ -17,16 +19,13 @@ type selective struct {
 const mostLed = 50_000
 
 // lead reads the rows of one condition first, where they are fewer than the
-// runs of the experiments: on SQLite, whose planner cannot know. To count them
-// costs little beside what it saves, and no more than the lesser of both.
+// runs of the experiments: SQLite keeps no statistics, and those of Postgres
+// know nothing of values by key. To count them costs little beside what it
+// saves, and no more than the lesser of both.
 func (t runs) lead(s *statement, experimentIDs []int64) error {
-	if t.dialect != "sqlite" || len(s.selective) == 0 {
-		return nil
-	}
 	best, fewest := -1, int64(mostLed)
 	for i, c := range s.selective {
-		found, err := t.number("SELECT COUNT(*) FROM (SELECT 1 FROM "+c.owned.table+" x WHERE x.key_id = ? AND x.value = ? AND length(x.value) <= 100 LIMIT ?)",
-			c.key, c.text, fewest)
+		found, err := t.number("SELECT COUNT(*) FROM (SELECT 1 FROM "+c.owned.table+" WHERE "+c.where()+" LIMIT ?) x", c.key, c.text, fewest)
 		if err != nil {
 			return err
 		}
@@ -37,17 +36,20 @@ func (t runs) lead(s *statement, experimentIDs []int64) error {
 	if best < 0 {
 		return nil
 	}
-	more, err := t.number("SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE experiment_id "+t.inInts()+" LIMIT 1 OFFSET ?)",
+	more, err := t.number("SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE experiment_id "+t.inInts()+" LIMIT 1 OFFSET ?) x",
 		jsonList(experimentIDs), fewest)
 	if err != nil || more == 0 {
 		return err
 	}
 	c := s.selective[best]
-	s.lead = []string{s.joins[c.join]}
-	s.joins = append(append([]string{}, s.joins[:c.join]...), s.joins[c.join+1:]...)
-	s.and("length(" + c.alias + ".value) <= 100")
+	// The LIMIT keeps both planners from taking the subquery apart.
+	s.lead = []string{"(SELECT run_id, key_id, value FROM " + c.owned.table + " WHERE " + c.where() + " LIMIT ?) " + c.alias}
+	s.leadArgs = []any{c.key, c.text, mostLed}
+	s.joins = slices.Delete(slices.Clone(s.joins), c.join, c.join+1)
 	return nil
 }
+
+func (c selective) where() string { return "key_id = ? AND value = ? AND length(value) <= 100" }
 
 func (t *tx) number(query string, args ...any) (n int64, err error) {
 	err = t.scan(query, args, func(scan scanner) error { return scan(&n) })

@@ -133,6 +133,8 @@ func (t *tx) positionOf(s *statement, id int64) (models.Position, error) {
 			out[i] = "-"
 		case int64:
 			out[i] = "i" + strconv.FormatInt(v, 10)
+		case int16: // a mark, on Postgres
+			out[i] = "i" + strconv.FormatInt(int64(v), 10)
 		case float64:
 			out[i] = "f" + strconv.FormatFloat(v, 'g', -1, 64)
 		case string:

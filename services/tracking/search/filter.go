@@ -107,6 +107,10 @@ func (p *parser) key() (models.Entity, string, error) {
 		more := p.take() // `attribute`.name
 		t = token{kind: word, text: t.text + more.text, at: t.at, stop: more.stop}
 	case t.kind == quoted:
+		prefix, rest, dotted := strings.Cut(t.text, ".") // `metrics.acc`, as orderings had it once
+		if entity, known := p.vocabulary.Entities[prefix]; dotted && known && rest != "" && entity != models.EntityAttribute {
+			return entity, rest, nil
+		}
 		return models.EntityAttribute, p.vocabulary.canonical(t.text), nil
 	case t.kind != word:
 		return "", "", p.fault(t, "expected a key, such as metrics.accuracy or attributes.name")
