@@ -67,15 +67,15 @@ func (v Vocabulary) Field(name string, desc bool) (models.Order, error) {
 }
 
 func (v Vocabulary) sortable(o models.Order) error {
+	known := slices.Clone(v.Sortable)
+	for _, e := range v.SortableBy {
+		known = append(known, string(e)+"s.KEY")
+	}
 	switch {
 	case o.Entity == models.EntityAttribute && !slices.Contains(v.Sortable, o.Key):
-		known := slices.Clone(v.Sortable)
-		for _, e := range v.SortableBy {
-			known = append(known, string(e)+"s.KEY")
-		}
 		return models.Errorf(models.KindInvalid, "%s", unknownKey(o.Key, known))
 	case o.Entity != models.EntityAttribute && !slices.Contains(v.SortableBy, o.Entity):
-		return models.Errorf(models.KindInvalid, "ordering by a %s is not possible; use %s", o.Entity, strings.Join(v.Sortable, ", "))
+		return models.Errorf(models.KindInvalid, "ordering by a %s is not possible; use %s", o.Entity, strings.Join(known, ", "))
 	}
 	return nil
 }
