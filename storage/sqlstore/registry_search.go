@@ -55,6 +55,17 @@ func (s versionStore) Search(q models.Search) ([]models.Version, models.Position
 		return nil, nil, err
 	}
 	st.and("model_version.deleted = 0")
+	for _, c := range q.Filter {
+		if c.Entity != models.EntityAttribute || c.Key != "name" || c.Op != models.OpEqual {
+			continue
+		}
+		// The number of the model, found first, lets an index give the order.
+		id := int64(-1)
+		if err := s.scan("SELECT id FROM registered_model WHERE name = ?", []any{c.Text}, func(scan scanner) error { return scan(&id) }); err != nil {
+			return nil, nil, err
+		}
+		st.and("model_version.model_id = ?", id)
+	}
 	ids, next, err := s.pick(st)
 	if err != nil || len(ids) == 0 {
 		return nil, nil, err

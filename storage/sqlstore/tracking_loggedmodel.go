@@ -212,7 +212,7 @@ func (t loggedModels) Search(q models.Search) ([]models.LoggedModel, models.Posi
 	if err != nil {
 		return nil, nil, err
 	}
-	s.experiments("logged_model", q.ExperimentIDs, t.inInts())
+	s.experiments("logged_model", q.ExperimentIDs, t.tx)
 	s.view("logged_model", q.View)
 	if len(q.Datasets) > 0 {
 		in, args := anyDataset("d", q.Datasets)

@@ -196,7 +196,7 @@ func (t runs) Search(q models.Search) ([]models.Run, models.Position, error) {
 	if err := t.lead(s, q.ExperimentIDs); err != nil {
 		return nil, nil, err
 	}
-	s.experiments("run", q.ExperimentIDs, t.inInts())
+	s.experiments("run", q.ExperimentIDs, t.tx)
 	s.view("run", q.View)
 	ids, next, err := t.pick(s)
 	if err != nil || len(ids) == 0 {
@@ -246,14 +246,17 @@ func (t runs) onDataset(s *statement, c models.Condition) {
 // experiments keeps to experiments; a single one by equality, which lets the
 // index give the order. Behind what leads, a row is found by its id: Postgres,
 // as long as it has no statistics, would read the whole experiment each time.
-func (s *statement) experiments(table string, ids []int64, in string) {
+func (s *statement) experiments(table string, ids []int64, t *tx) {
+	column := table + ".experiment_id"
 	if s.lead != nil {
-		s.and(table+".experiment_id + 0 "+in, jsonList(ids))
-		return
+		column += " + 0"
 	}
-	if len(ids) == 1 {
-		s.and(table+".experiment_id = ?", ids[0])
-		return
+	switch {
+	case len(ids) == 1:
+		s.and(column+" = ?", ids[0])
+	case s.lead != nil:
+		s.and(column+" "+t.inSet(), jsonList(ids))
+	default:
+		s.and(column+" "+t.inInts(), jsonList(ids))
 	}
-	s.and(table+".experiment_id "+in, jsonList(ids))
 }

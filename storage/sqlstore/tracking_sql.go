@@ -45,9 +45,18 @@ func (t *tx) insertFlat(head, tail string, width int, values []any) (affected in
 // statement, whatever the length of the list.
 func (t *tx) inInts() string {
 	if t.dialect == "postgres" {
-		return "= ANY (translate(?, '[]', '{}')::bigint[])" // a join's place in the plan would be a guess
+		// An array, read once: the place of a join in the plan would be a guess.
+		return "= ANY ((SELECT translate(?, '[]', '{}')::bigint[])::bigint[])"
 	}
 	return "IN (SELECT value FROM json_each(?))"
+}
+
+// inSet is inInts for a long list that is asked once a row.
+func (t *tx) inSet() string {
+	if t.dialect == "postgres" {
+		return "IN (SELECT value::bigint FROM json_array_elements_text(?::json))"
+	}
+	return t.inInts()
 }
 
 func (t *tx) inTexts() string {
