@@ -19,6 +19,7 @@ const (
 	KindUnauthenticated Kind = "unauthenticated"
 	KindLimited         Kind = "limited"
 	KindTooLarge        Kind = "too_large"
+	KindFull            Kind = "full" // no room left to store it
 	KindUnsupported     Kind = "unsupported"
 	KindUnavailable     Kind = "unavailable"
 	KindInternal        Kind = "internal"

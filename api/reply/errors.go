@@ -21,6 +21,7 @@ var table = map[models.Kind]struct {
 	models.KindUnauthenticated: {"UNAUTHENTICATED", http.StatusUnauthorized},
 	models.KindLimited:         {"REQUEST_LIMIT_EXCEEDED", http.StatusTooManyRequests},
 	models.KindTooLarge:        {"INVALID_PARAMETER_VALUE", http.StatusRequestEntityTooLarge},
+	models.KindFull:            {"RESOURCE_EXHAUSTED", http.StatusInsufficientStorage}, // not a status that clients repeat for minutes
 	models.KindUnsupported:     {"NOT_IMPLEMENTED", http.StatusNotImplemented},
 	models.KindUnavailable:     {"TEMPORARILY_UNAVAILABLE", http.StatusServiceUnavailable},
 	models.KindInternal:        {"INTERNAL_ERROR", http.StatusInternalServerError},

@@ -64,7 +64,7 @@ func Of(ctx context.Context, requestID string, err error) (int, Body) {
 		e = translate(err)
 	}
 	row := table[e.Kind]
-	if row.status < http.StatusInternalServerError || e.Kind == models.KindUnavailable || e.Kind == models.KindUnsupported {
+	if row.status < http.StatusInternalServerError || e.Kind == models.KindUnavailable || e.Kind == models.KindUnsupported || e.Kind == models.KindFull {
 		if e.Err != nil {
 			slog.InfoContext(ctx, "request refused", "kind", string(e.Kind), "error", err, "request_id", requestID)
 		}

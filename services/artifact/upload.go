@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
+	"github.com/slipway-ml/slipway/storage/blob"
 )
 
 // Put stores what r gives at a path and records its digest. Until it returns
@@ -20,6 +21,9 @@ func (s *Service) Put(ctx context.Context, path string, r io.Reader, size int64)
 	}
 	upload := &upload{Reader: r, size: size, arrived: func() error {
 		s.lock(path).Lock()
+		if s.vacant(path) {
+			return nil // what is recorded of it is of bytes that are gone
+		}
 		return s.keep(ctx, path)
 	}}
 	defer func() {
@@ -34,6 +38,13 @@ func (s *Service) Put(ctx context.Context, path string, r io.Reader, size int64)
 	a := models.Artifact{Key: o.Key, Size: o.Size, SHA256: o.SHA256, Modified: o.Modified}
 	// The bytes are in place: their record is written also if the caller leaves.
 	return a, s.db.InTx(context.WithoutCancel(ctx), func(tx storage.Tx) error { return tx.Artifacts().Put(a) })
+}
+
+// vacant tells whether it is certain that nothing stands at a path, which is so
+// for most uploads and saves asking the database.
+func (s *Service) vacant(path string) bool {
+	h, ok := blob.As[blob.Holder](s.blobs)
+	return ok && !h.Holds(path)
 }
 
 // upload calls arrived once all bytes are here, before the store learns of

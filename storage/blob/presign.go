@@ -39,6 +39,13 @@ type Sweeper interface {
 	Sweep(ctx context.Context, before time.Time) (int, error)
 }
 
+// Holder is a Store that can tell at once, without a request to anywhere,
+// whether something stands at a key.
+type Holder interface {
+	// Holds is true also where it cannot tell.
+	Holds(key string) bool
+}
+
 // As finds what more a store can do, also behind stores that wrap it.
 func As[T any](s Store) (T, bool) {
 	for {

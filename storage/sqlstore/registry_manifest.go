@@ -5,15 +5,6 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
-type artifactRow struct {
-	Key        string `gorm:"primaryKey"`
-	Size       int64
-	SHA256     string `gorm:"column:sha256"`
-	ModifiedUS int64  `gorm:"column:modified_us"`
-}
-
-func (artifactRow) TableName() string { return "artifact" }
-
 type manifestRow struct {
 	VersionID int64  `gorm:"primaryKey;autoIncrement:false"`
 	Path      string `gorm:"primaryKey"`
@@ -40,21 +31,24 @@ type artifactStore struct{ *tx }
 func (t *tx) Artifacts() storage.ArtifactStore { return artifactStore{t} }
 
 func (s artifactStore) Put(a models.Artifact) error {
-	return s.db.Exec(`INSERT INTO artifact (key, size, sha256, modified_us) VALUES (?, ?, ?, ?)
+	return s.later(`INSERT INTO artifact (key, size, sha256, modified_us) VALUES (?, ?, ?, ?)
 		ON CONFLICT (key) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256, modified_us = excluded.modified_us`,
-		a.Key, a.Size, a.SHA256, a.Modified.UnixMicro()).Error
+		a.Key, a.Size, a.SHA256, a.Modified.UnixMicro())
 }
 
 func (s artifactStore) Under(path string) ([]models.Artifact, error) {
-	var rows []artifactRow
-	if err := s.db.Where(under, underArgs(path)...).Order("key").Find(&rows).Error; err != nil {
-		return nil, err
-	}
-	list := make([]models.Artifact, len(rows))
-	for i, r := range rows {
-		list[i] = models.Artifact{Key: r.Key, Size: r.Size, SHA256: r.SHA256, Modified: fromMicros(r.ModifiedUS)}
-	}
-	return list, nil
+	var list []models.Artifact
+	err := s.scan("SELECT key, size, sha256, modified_us FROM artifact WHERE "+under+" ORDER BY key", underArgs(path), func(scan scanner) error {
+		var a models.Artifact
+		var modified int64
+		if err := scan(&a.Key, &a.Size, &a.SHA256, &modified); err != nil {
+			return err
+		}
+		a.Modified = fromMicros(modified)
+		list = append(list, a)
+		return nil
+	})
+	return list, err
 }
 
 func (s artifactStore) Forget(path string) error {

@@ -29,6 +29,7 @@ const uploads = ".upload"
 // refuses symbolic links that lead out.
 type Store struct {
 	root *os.Root
+	up   *os.File // the folder of uploads
 
 	// A Delete removes folders that have become empty: never one that a Put
 	// has just made, and never a file that took an empty folder's place.
@@ -49,11 +50,14 @@ func New(dir string) (*Store, error) {
 	if err := root.MkdirAll(uploads, 0o750); err != nil {
 		return nil, fmt.Errorf("make the upload folder: %w", err)
 	}
+	if s.up, err = root.Open(uploads); err != nil {
+		return nil, fmt.Errorf("open the upload folder: %w", err)
+	}
 	return s, s.sweep()
 }
 
 // Close gives the folder back.
-func (s *Store) Close() error { return s.root.Close() }
+func (s *Store) Close() error { return errors.Join(s.up.Close(), s.root.Close()) }
 
 // Put implements blob.Store.
 func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (blob.Object, error) {
@@ -64,12 +68,15 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (b
 	if err != nil {
 		return blob.Object{}, fault(key, err)
 	}
+	placed := false
 	defer func() {
 		_ = f.Close()
-		_ = s.root.Remove(name) // gone already where it was renamed
+		if !placed {
+			s.discard(name)
+		}
 	}()
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, hash), limited(ctx, r, size))
+	n, err := s.receive(f, hash, limited(ctx, r, size), size)
 	if err != nil {
 		return blob.Object{}, fault(key, err)
 	}
@@ -83,7 +90,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (b
 	if err != nil {
 		return blob.Object{}, fault(key, err)
 	}
-	if err := s.place(name, key); err != nil {
+	if placed, err = s.place(name, key); err != nil {
 		return blob.Object{}, fault(key, err)
 	}
 	return blob.Object{Key: key, Size: n, SHA256: hex.EncodeToString(hash.Sum(nil)), Modified: info.ModTime().UTC()}, nil
@@ -95,15 +102,16 @@ func (s *Store) Copy(ctx context.Context, src, dst string) error {
 	if err := errors.Join(check(src), check(dst)); err != nil {
 		return err
 	}
-	name := path.Join(uploads, rand.Text())
-	if err := s.root.Link(src, name); err != nil {
+	name := rand.Text()
+	if err := s.root.Link(src, path.Join(uploads, name)); err != nil {
 		return s.copyBytes(ctx, src, dst)
 	}
-	defer func() { _ = s.root.Remove(name) }() // a rename onto its own link leaves both
-	if info, err := s.root.Lstat(name); err != nil || !info.Mode().IsRegular() {
+	defer s.discard(name) // a rename onto its own link leaves both
+	if info, err := s.root.Lstat(path.Join(uploads, name)); err != nil || !info.Mode().IsRegular() {
 		return fault(src, fs.ErrNotExist)
 	}
-	return fault(dst, s.place(name, dst))
+	_, err := s.place(name, dst)
+	return fault(dst, err)
 }
 
 func (s *Store) copyBytes(ctx context.Context, src, dst string) error {
@@ -114,41 +122,6 @@ func (s *Store) copyBytes(ctx context.Context, src, dst string) error {
 	defer func() { _ = r.Close() }()
 	_, err = s.Put(ctx, dst, r, o.Size)
 	return err
-}
-
-// place renames a complete upload to its key, for good.
-func (s *Store) place(name, key string) error {
-	folder := path.Dir(key)
-	_, missing := s.root.Stat(folder)
-	s.folders.RLock()
-	err := s.root.MkdirAll(folder, 0o750)
-	if err == nil {
-		err = s.root.Rename(name, key)
-	}
-	s.folders.RUnlock()
-	if err != nil {
-		return err
-	}
-	return s.sync(folder, missing != nil)
-}
-
-// sync makes the names in a folder last; up, where the folder is new, also
-// those of the folders above it.
-func (s *Store) sync(folder string, up bool) error {
-	d, err := s.root.Open(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // deleted again
-	}
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return err
-	}
-	if !up || folder == "." {
-		return nil
-	}
-	return s.sync(path.Dir(folder), up)
 }
 
 func check(key string) error {
@@ -174,7 +147,7 @@ func fault(key string, err error) error {
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, fs.ErrExist):
 		return models.Errorf(models.KindInvalid, "%s: a file stands where a folder is needed, or the other way round", key).Because(err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return models.Errorf(models.KindUnavailable, "the artifact store is full").Because(err)
+		return models.Errorf(models.KindFull, "The artifact store is full: nothing of %s was stored. Make room (slipway gc), then send it again.", key).Because(err)
 	}
 	if p := (*fs.PathError)(nil); errors.As(err, &p) && !errors.As(err, &errno) { // os.Root's own refusal has no number
 		return models.Errorf(models.KindInvalid, "%s leads out of the artifact store", key).Because(err)

@@ -3,26 +3,52 @@ package local
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // temp makes a file for an upload and locks it for as long as it is open, so
 // that a sweep can tell it from one that was cut off.
 func (s *Store) temp() (*os.File, string, error) {
-	name := path.Join(uploads, rand.Text())
-	f, err := s.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
+	name := rand.Text()
+	fd, err := unix.Openat(int(s.up.Fd()), name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o640)
 	if err != nil {
-		return nil, "", err
+		return nil, "", &fs.PathError{Op: "open", Path: path.Join(uploads, name), Err: err}
 	}
+	f := os.NewFile(uintptr(fd), name)
 	if err := flock(f); err != nil {
 		_ = f.Close()
+		s.discard(name)
 		return nil, "", err
 	}
 	return f, name, nil
+}
+
+// discard removes an upload that has not been placed.
+func (s *Store) discard(name string) { _ = unix.Unlinkat(int(s.up.Fd()), name, 0) }
+
+// chunk is what is read at once of a body that is large or of unknown size.
+const chunk = 256 << 10
+
+// receive writes a body into f and hash.
+func (s *Store) receive(f *os.File, hash io.Writer, r io.Reader, size int64) (int64, error) {
+	if size < 0 || size > chunk {
+		size = chunk
+	}
+	buffer := make([]byte, size+1) // one more than a small body has, to see its end
+	return io.CopyBuffer(io.MultiWriter(f, hash), r, buffer)
+}
+
+// Holds implements blob.Holder.
+func (s *Store) Holds(key string) bool {
+	_, err := s.root.Lstat(key)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // sweep removes uploads whose writer is gone.
