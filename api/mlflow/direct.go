@@ -24,7 +24,7 @@ func (a Artifacts) Proxied(handle func(*gin.Context) error) func(*gin.Context) e
 // direct guards the routes that lead past the server.
 func (a Artifacts) direct() error {
 	if a.Presigned {
-		return nil
+		return a.Service.Direct()
 	}
 	return models.Errorf(models.KindUnsupported, "This server gives no URLs of the artifact store (--no-presigned): use GET and PUT of mlflow-artifacts/artifacts.")
 }
@@ -140,6 +140,9 @@ func (a Artifacts) MultipartCreate(c *gin.Context) error {
 
 // MultipartComplete answers POST mlflow-artifacts/mpu/complete/FOLDER.
 func (a Artifacts) MultipartComplete(c *gin.Context) error {
+	if err := a.direct(); err != nil {
+		return err
+	}
 	var in struct {
 		Path   string `json:"path" mlflow:"required"`
 		Upload string `json:"upload_id" mlflow:"required"`
@@ -163,6 +166,9 @@ func (a Artifacts) MultipartComplete(c *gin.Context) error {
 
 // MultipartAbort answers POST mlflow-artifacts/mpu/abort/FOLDER.
 func (a Artifacts) MultipartAbort(c *gin.Context) error {
+	if err := a.direct(); err != nil {
+		return err
+	}
 	var in struct {
 		Path   string `json:"path" mlflow:"required"`
 		Upload string `json:"upload_id" mlflow:"required"`
@@ -178,7 +184,7 @@ func (a Artifacts) ServerInfo(c *gin.Context) error {
 	type features struct {
 		Gateway bool `json:"gateway"`
 	}
-	direct := a.Served && a.Presigned && a.Service.Direct()
+	direct := a.Served && a.Presigned && a.Service.Direct() == nil
 	return answer(c, struct {
 		StoreType         string   `json:"store_type"`
 		Workspaces        bool     `json:"workspaces_enabled"`

@@ -18,10 +18,11 @@ const validity = time.Hour
 // maxParts is S3's limit.
 const maxParts = 10_000
 
-// Direct tells whether clients can transfer with the store itself.
-func (s *Service) Direct() bool {
+// Direct is nil where clients can transfer with the store itself, else of kind
+// unsupported.
+func (s *Service) Direct() error {
 	_, err := s.presigner()
-	return err == nil
+	return err
 }
 
 func (s *Service) presigner() (blob.Presigner, error) {
