@@ -16,6 +16,7 @@ const (
 	ofText columnKind = iota // in the order of its bytes, on both databases
 	ofID                     // text that any order sorts the same way
 	ofInt
+	ofMark // 0 or 1, a smaller integer on Postgres
 	ofFloat
 )
 
@@ -85,7 +86,7 @@ func (t *tx) orderBy(s *statement, n searchable, o models.Order, alias string) e
 	value := column{expr: alias + ".value", null: true}
 	if o.Entity == models.EntityMetric {
 		value.kind = ofFloat
-		s.terms = append(s.terms, term{column: column{expr: alias + ".is_nan", kind: ofInt, null: true}})
+		s.terms = append(s.terms, term{column: column{expr: alias + ".is_nan", kind: ofMark, null: true}})
 	}
 	s.terms = append(s.terms, term{t.collated(value), o.Desc})
 	return nil
@@ -133,7 +134,7 @@ func (t *tx) positionOf(s *statement, id int64) (models.Position, error) {
 			out[i] = "-"
 		case int64:
 			out[i] = "i" + strconv.FormatInt(v, 10)
-		case int16: // a mark, on Postgres
+		case int16:
 			out[i] = "i" + strconv.FormatInt(int64(v), 10)
 		case float64:
 			out[i] = "f" + strconv.FormatFloat(v, 'g', -1, 64)
@@ -208,6 +209,9 @@ func (t term) value(text string) (any, bool) {
 	switch t.kind {
 	case ofInt:
 		n, err := strconv.ParseInt(text, 10, 64)
+		return n, err == nil && kind == 'i'
+	case ofMark:
+		n, err := strconv.ParseInt(text, 10, 16)
 		return n, err == nil && kind == 'i'
 	case ofFloat:
 		f, err := strconv.ParseFloat(text, 64)

@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -102,6 +105,26 @@ func TestPagesAreStableWhileOthersWrite(t *testing.T) {
 		m.run(experiment)
 		token := m.post("runs/search", object{"experiment_ids": []string{experiment}, "max_results": 1})["next_page_token"]
 		m.refused(invalid, "Invalid page token", "runs/search", object{"experiment_ids": []string{experiment}, "order_by": []string{"run_name"}, "page_token": token})
+		for order, positions := range map[string][]string{
+			"metrics.m":  {"i99999,f1,i1,tx", "i0,fNaN,i1,tx", "i0,f1,i1", "i0,f1,ix,tx", "i0,f1,-,tx", "i0,i1,i1,tx", ",f1,i1,tx"},
+			"end_time":   {"i9223372036854775808,i1,tx", "t1,i1,tx"},
+			"start_time": {"-,tx", "i1,i1"},
+		} {
+			for _, position := range positions {
+				// The order's name in a token is no secret: what a token holds is not trusted.
+				first := m.post("runs/search", object{"experiment_ids": []string{experiment}, "order_by": []string{order}, "max_results": 1})
+				var token object
+				text, err := base64.StdEncoding.DecodeString(first["next_page_token"].(string))
+				require.NoError(t, err)
+				require.NoError(t, json.Unmarshal(text, &token))
+				token["after"] = strings.Split(position, ",")
+				text, err = json.Marshal(token)
+				require.NoError(t, err)
+				m.refused(invalid, "Invalid page token", "runs/search", object{
+					"experiment_ids": []string{experiment}, "order_by": []string{order}, "page_token": base64.StdEncoding.EncodeToString(text),
+				})
+			}
+		}
 		for _, token := range []string{"eyJhZnRlciI6WyJ4Il19", "eyJvZmZzZXQiOi0xfQ==", "bnVsbA==", "{}"} {
 			m.refused(invalid, "Invalid page token", "runs/search", object{"experiment_ids": []string{experiment}, "page_token": token})
 		}
