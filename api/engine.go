@@ -37,6 +37,7 @@ type Handlers struct {
 	V1        *v1.Server
 	Tracking  mlflow.Tracking
 	Models    mlflow.Registry
+	Webhooks  mlflow.Webhooks
 	Artifacts mlflow.Artifacts
 	Common    v1.Common
 	Gateway   Gateway

@@ -45,6 +45,7 @@ func routes(h Handlers) ([]Route, error) {
 	}
 	table = append(table, trackingRoutes(h.Tracking)...)
 	table = append(table, registryRoutes(h.Models)...)
+	table = append(table, webhookRoutes(h.Webhooks)...)
 	table = append(table, artifactRoutes(h.Artifacts)...)
 	graph, err := mlflow.NewGraphQL(h.Tracking, h.Models, h.Artifacts)
 	if err != nil {
@@ -132,6 +133,19 @@ func registryRoutes(r mlflow.Registry) []Route {
 		{http.MethodPost, v + "transition-stage", Write, r.TransitionStage},
 		{http.MethodPost, v + "set-tag", Write, r.SetVersionTag},
 		{http.MethodDelete, v + "delete-tag", Write, r.DeleteVersionTag},
+	})
+}
+
+// webhookRoutes are MLflow's for webhooks of the registry.
+func webhookRoutes(w mlflow.Webhooks) []Route {
+	const a2 = "2.0/mlflow/webhooks"
+	return twins([]Route{
+		{http.MethodPost, a2, Write, w.Create},
+		{http.MethodGet, a2, Read, w.List},
+		{http.MethodGet, a2 + "/:webhook_id", Read, w.Get},
+		{http.MethodPatch, a2 + "/:webhook_id", Write, w.Update},
+		{http.MethodDelete, a2 + "/:webhook_id", Write, w.Delete},
+		{http.MethodPost, a2 + "/:webhook_id/test", Write, w.Test},
 	})
 }
 

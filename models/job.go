@@ -10,6 +10,7 @@ const (
 	JobBuild             = "build"              // {version_id}
 	JobHash              = "hash"               // {version_id}
 	JobGC                = "gc"                 // {gc_id}
+	JobWebhook           = "webhook"            // {delivery_id}
 )
 
 // AttemptsOf tells how often a job of a kind is tried; 0: as the queue says,
@@ -27,6 +28,8 @@ func QueueOf(kind string) string {
 	switch kind {
 	case JobPromote:
 		return "rollout"
+	case JobWebhook:
+		return "webhook" // slow addresses hold up nobody else
 	case JobValidate, JobBuild:
 		return "heavy"
 	default:

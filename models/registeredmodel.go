@@ -16,6 +16,12 @@ const (
 // PromptTag marks the registered models and versions that are prompts.
 const PromptTag = "mlflow.prompt.is_prompt"
 
+// The tags in which a prompt's version has its text and the kind of that.
+const (
+	PromptTextTag = "mlflow.prompt.text"
+	PromptTypeTag = "_mlflow_prompt_type"
+)
+
 // RegisteredModel is a name under which versions stand.
 type RegisteredModel struct {
 	ID          int64

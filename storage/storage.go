@@ -53,6 +53,9 @@ type Tx interface {
 	Validations() ValidationStore
 	Images() ImageStore
 
+	// Webhooks are told of what happens in the registry.
+	Webhooks() WebhookStore
+
 	// Idempotency remembers requests that are to be done once.
 	Idempotency() IdempotencyStore
 

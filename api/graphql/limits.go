@@ -62,7 +62,7 @@ func checkSize(doc *ast.QueryDocument) error {
 }
 
 func tooMany(what string, most, got int) error {
-	return fmt.Errorf("GraphQL queries should have at most %d %s, got %d %s.", most, what, got, what) //nolint:staticcheck // MLflow's sentence
+	return fmt.Errorf("GraphQL queries should have at most %d %s, got %d %s.", most, what, got, what) //nolint:staticcheck,revive // MLflow's sentence
 }
 
 // spread gives the fields of a selection, those of its fragments included. seen

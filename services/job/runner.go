@@ -59,7 +59,7 @@ func New(cfg Config) (*Runner, error) {
 	client, err := river.NewClient(cfg.Driver, &river.Config{
 		ID: cfg.Owner, Logger: slog.New(quiet{cfg.Log.Handler()}), Workers: workers,
 		Queues: map[string]river.QueueConfig{
-			"default": {MaxWorkers: 8}, "heavy": {MaxWorkers: cfg.Heavy}, "rollout": {MaxWorkers: 64},
+			"default": {MaxWorkers: 8}, "heavy": {MaxWorkers: cfg.Heavy}, "rollout": {MaxWorkers: 64}, "webhook": {MaxWorkers: 10},
 		},
 		// Our lease hands jobs back; River's own rescue must never be first.
 		RescueStuckJobsAfter: longest + time.Hour,

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
@@ -24,6 +25,11 @@ func (s *Service) SetAlias(ctx context.Context, model, alias string, version int
 		if err := tx.RegisteredModels().SetAlias(m.ID, alias, version); err != nil {
 			return err
 		}
+		if err := s.emit(tx, m.IsPrompt(), "MODEL_VERSION_ALIAS", "CREATED", map[string]any{
+			"name": model, "alias": alias, "version": strconv.FormatInt(version, 10),
+		}); err != nil {
+			return err
+		}
 		return tx.Audit(models.AuditRecord{Action: "alias.set", Model: model, Version: version, Reason: "@" + alias})
 	})
 }
@@ -43,6 +49,9 @@ func (s *Service) DeleteAlias(ctx context.Context, model, alias string) error {
 			return err
 		}
 		if err := tx.RegisteredModels().DeleteAlias(m.ID, alias); err != nil {
+			return err
+		}
+		if err := s.emit(tx, m.IsPrompt(), "MODEL_VERSION_ALIAS", "DELETED", map[string]any{"name": model, "alias": alias}); err != nil {
 			return err
 		}
 		return tx.Audit(models.AuditRecord{Action: "alias.deleted", Model: model, Version: version, Reason: "@" + alias})

@@ -16,6 +16,9 @@ func (s *Service) CreateModel(ctx context.Context, name, description string, tag
 		if m, err = tx.RegisteredModels().Create(models.RegisteredModel{Name: name, Description: description, Tags: tags}); err != nil {
 			return err
 		}
+		if err := s.modelCreated(tx, m); err != nil {
+			return err
+		}
 		return tx.Audit(models.AuditRecord{Action: "model.created", Model: name})
 	})
 	return m, err
@@ -108,7 +111,10 @@ func (s *Service) SetModelTag(ctx context.Context, name, key, value string) erro
 		return err
 	}
 	return s.withModel(ctx, name, func(tx storage.Tx, m models.RegisteredModel) error {
-		if err := tx.RegisteredModels().SetTag(m.ID, key, value); err != nil || m.IsPrompt() {
+		if err := tx.RegisteredModels().SetTag(m.ID, key, value); err != nil {
+			return err
+		}
+		if err := s.modelTag(tx, m, key, &value); err != nil || m.IsPrompt() {
 			return err
 		}
 		return auditTag(tx, m.Name, 0, m.Tags, key, &value)
@@ -121,7 +127,10 @@ func (s *Service) DeleteModelTag(ctx context.Context, name, key string) error {
 		return err
 	}
 	return s.withModel(ctx, name, func(tx storage.Tx, m models.RegisteredModel) error {
-		if err := tx.RegisteredModels().DeleteTag(m.ID, key); err != nil || m.IsPrompt() {
+		if err := tx.RegisteredModels().DeleteTag(m.ID, key); err != nil {
+			return err
+		}
+		if err := s.modelTag(tx, m, key, nil); err != nil || m.IsPrompt() {
 			return err
 		}
 		return auditTag(tx, m.Name, 0, m.Tags, key, nil)

@@ -16,6 +16,11 @@ type Promoter interface {
 	AliasRequested(ctx context.Context, model, alias string, version int64) (handled bool, err error)
 }
 
+// Events hears what happens, in the transaction in which it happens.
+type Events interface {
+	Emit(tx storage.Tx, event models.WebhookEvent, data any) error
+}
+
 // Service keeps the registry. Without a Promoter aliases and stages are plain
 // MLflow.
 type Service struct {
@@ -23,6 +28,7 @@ type Service struct {
 	Blobs    blob.Store
 	Roots    models.ArtifactRoots
 	Promoter Promoter
+	Events   Events
 }
 
 func (s *Service) requested(ctx context.Context, model, alias string, version int64) (bool, error) {

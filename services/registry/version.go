@@ -79,6 +79,9 @@ func (s *Service) register(tx storage.Tx, in NewVersion, src source, files []blo
 	if err := tx.Manifests().Put(v.ID, manifest.Entries); err != nil {
 		return v, err
 	}
+	if err := s.versionCreated(tx, v, v.IsPrompt() || m.IsPrompt()); err != nil {
+		return v, err
+	}
 	if err := tagLoggedModel(tx, v); err != nil || v.IsPrompt() || m.IsPrompt() {
 		return v, err
 	}
@@ -200,7 +203,10 @@ func (s *Service) SetVersionTag(ctx context.Context, model string, number int64,
 		return err
 	}
 	return s.withVersion(ctx, model, number, func(tx storage.Tx, v models.Version) error {
-		if err := tx.Versions().SetTag(v.ID, key, value); err != nil || v.IsPrompt() {
+		if err := tx.Versions().SetTag(v.ID, key, value); err != nil {
+			return err
+		}
+		if err := s.versionTag(tx, v, key, &value); err != nil || v.IsPrompt() {
 			return err
 		}
 		return auditTag(tx, v.Model, v.Number, v.Tags, key, &value)
@@ -213,7 +219,10 @@ func (s *Service) DeleteVersionTag(ctx context.Context, model string, number int
 		return err
 	}
 	return s.withVersion(ctx, model, number, func(tx storage.Tx, v models.Version) error {
-		if err := tx.Versions().DeleteTag(v.ID, key); err != nil || v.IsPrompt() {
+		if err := tx.Versions().DeleteTag(v.ID, key); err != nil {
+			return err
+		}
+		if err := s.versionTag(tx, v, key, nil); err != nil || v.IsPrompt() {
 			return err
 		}
 		return auditTag(tx, v.Model, v.Number, v.Tags, key, nil)

@@ -25,8 +25,8 @@ func inS3(t *testing.T, changes ...func(*config.Config)) *world.World {
 }
 
 // direct sends a request to the store itself, as a client does with a URL it
-// was given.
-func direct(t *testing.T, method string, signed map[string]any, url string, body string) *http.Response {
+// was given, and gives the answer's body and tag.
+func direct(t *testing.T, method string, signed map[string]any, url string, body string) (content, tag string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
@@ -37,8 +37,11 @@ func direct(t *testing.T, method string, signed map[string]any, url string, body
 	}
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = res.Body.Close() })
-	return res
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%s", raw)
+	return string(raw), res.Header.Get("ETag")
 }
 
 func TestClientsTransferWithS3Itself(t *testing.T) {
@@ -51,22 +54,18 @@ func TestClientsTransferWithS3Itself(t *testing.T) {
 	upload(t, w, "1/a%20b%25.txt", "through the server")
 	signed := w.OK("GET", "/api/2.0/mlflow-artifacts/presigned/1/a%20b%25.txt", nil)
 	require.EqualValues(t, 18, signed["file_size"])
-	res := direct(t, "GET", signed, signed["url"].(string), "")
-	content, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	require.Equal(t, "through the server", string(content))
+	content, _ := direct(t, "GET", signed, signed["url"].(string), "")
+	require.Equal(t, "through the server", content)
 	require.Equal(t, http.StatusNotFound, w.Do("GET", "/api/2.0/mlflow-artifacts/presigned/none", nil).Status)
 	require.Equal(t, http.StatusBadRequest, w.Do("GET", "/api/2.0/mlflow-artifacts/presigned/..%2fx", nil).Status)
 
 	run := mlflow{w, t}.run("0")
 	signed = w.OK("POST", "/api/2.0/mlflow/artifacts/presigned-upload-url", map[string]any{"run_id": run, "path": "m/x"})
-	res = direct(t, "PUT", signed, signed["presigned_url"].(string), "past the server")
-	require.Equal(t, http.StatusOK, res.StatusCode)
+	direct(t, "PUT", signed, signed["presigned_url"].(string), "past the server")
 	require.Equal(t, "past the server", string(w.Do("GET", "/get-artifact?run_id="+run+"&path=m/x", nil).Body))
 	signed = w.OK("POST", "/api/2.0/mlflow/artifacts/presigned-download-url", map[string]any{"run_id": run, "path": "m/x"})
-	content, err = io.ReadAll(direct(t, "GET", signed, signed["presigned_url"].(string), "").Body)
-	require.NoError(t, err)
-	require.Equal(t, "past the server", string(content))
+	content, _ = direct(t, "GET", signed, signed["presigned_url"].(string), "")
+	require.Equal(t, "past the server", content)
 }
 
 func TestAnUploadInPartsThroughTheProxysRoutes(t *testing.T) {
@@ -84,9 +83,8 @@ func TestAnUploadInPartsThroughTheProxysRoutes(t *testing.T) {
 			if i == 1 {
 				content = "the end"
 			}
-			res := direct(t, "PUT", credential, credential["url"].(string), content)
-			require.Equal(t, http.StatusOK, res.StatusCode)
-			parts = append(parts, map[string]any{"part_number": i + 1, "etag": res.Header.Get("ETag"), "url": credential["url"]})
+			_, tag := direct(t, "PUT", credential, credential["url"].(string), content)
+			parts = append(parts, map[string]any{"part_number": i + 1, "etag": tag, "url": credential["url"]})
 		}
 		require.Equal(t, http.StatusNotFound, w.Do("GET", proxy+"/"+path, nil).Status, "it is not complete")
 		w.OK("POST", mpu+"complete"+strings.ReplaceAll(folder, " ", "%20"), map[string]any{"path": "big", "upload_id": id, "parts": parts})
@@ -110,7 +108,7 @@ func TestAVersionOfFilesThatCamePastTheServer(t *testing.T) {
 	run := mlflow{w, t}.run("0")
 	for _, content := range []string{"first", "second"} {
 		signed := w.OK("POST", "/api/2.0/mlflow/artifacts/presigned-upload-url", map[string]any{"run_id": run, "path": "model/MLmodel"})
-		require.Equal(t, http.StatusOK, direct(t, "PUT", signed, signed["presigned_url"].(string), content).StatusCode)
+		direct(t, "PUT", signed, signed["presigned_url"].(string), content)
 		if content == "first" {
 			w.OK("POST", "/api/2.0/mlflow/registered-models/create", map[string]any{"name": "m"})
 			root := w.OK("GET", "/api/2.0/mlflow/runs/get?run_id="+run, nil)["run"].(map[string]any)["info"].(map[string]any)["artifact_uri"].(string)

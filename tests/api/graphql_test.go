@@ -44,7 +44,8 @@ func TestGraphQL(t *testing.T) {
 		"metrics": []object{
 			{"key": "loss", "value": 0.5, "timestamp": 1700000000001, "step": 1},
 			{"key": "loss", "value": 0.25, "timestamp": 1700000000002, "step": 2},
-			{"key": "nan", "value": "NaN", "timestamp": 1, "step": 0}, {"key": "top", "value": "Infinity", "timestamp": 1, "step": 0},
+			{"key": "nan", "value": "NaN", "timestamp": 1, "step": 0},
+			{"key": "top", "value": "Infinity", "timestamp": 1, "step": 0},
 		},
 	})
 	m.post("runs/log-inputs", object{"run_id": run, "datasets": []object{{

@@ -69,6 +69,9 @@ func (a *App) wire(ctx context.Context) (*parts, error) {
 	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Common: v1.Common{Keys: idempotency.Service{DB: a.db}, Up: a.up}}
 	a.wireTracking(p)
 	a.wireRegistry(p)
+	if err := a.wireWebhooks(p); err != nil {
+		return nil, err
+	}
 	a.wireImages(p)
 	a.wireGC(p)
 	if err := a.wireValidation(p); err != nil {
