@@ -50,6 +50,19 @@ test-postgres: build python testbed ## Run every test that has a database on Pos
 
 gotestsum = sum=$$(scripts/tool test $(cache)) && $$sum --format pkgname -- -timeout 15m $(TESTFLAGS)
 
+.PHONY: test-clients
+test-clients: ## Run stock MLflow clients of three versions, with more flavours: slow
+	@scripts/need go python3.11
+	@for lock in tests/clients/requirements/*.txt; do scripts/python $(cache) $$lock client-$$(basename $$lock .txt) >/dev/null || exit 1; done
+	@SLIPWAY_TEST_CLIENTS=1 SLIPWAY_TEST_REQUIRE=1 go test -count=1 -timeout 15m -v ./tests/clients
+
+# MLflow's own tests that speak to a server, where somebody has a kit that runs
+# them: CONFORMANCE is its folder, MLFLOW_MIRROR a git directory of MLflow's
+# repository that has the tests, PG a postgresql:// URL that may create databases.
+.PHONY: conformance
+conformance: build ## Run MLflow's own REST tests (CONFORMANCE=kit MLFLOW_MIRROR=git directory [PG=url] [ARGS=…])
+	@scripts/conformance "$(CONFORMANCE)" "$(MLFLOW_MIRROR)" "$(PG)" $(ARGS)
+
 .PHONY: testbed
 testbed: ## Install the real parts that the tests start (Docker, Postgres, Prometheus, act)
 	@for part in tests/testbed/*/install; do $$part || exit 1; done
