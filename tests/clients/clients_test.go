@@ -38,7 +38,9 @@ func TestClients(t *testing.T) {
 			server := world.StartProcess(t, t.TempDir())
 			cmd := exec.CommandContext(t.Context(), python, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "--tb", "short")
 			cmd.Env = append(os.Environ(),
-				"MLFLOW_TRACKING_URI="+server.URL, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=0", "MLFLOW_DISABLE_TELEMETRY=true", "HOME="+t.TempDir())
+				"MLFLOW_TRACKING_URI="+server.URL, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=0", "MLFLOW_DISABLE_TELEMETRY=true",
+				"SETUPTOOLS_USE_DISTUTILS=stdlib", // client 2.9 imports the two in the wrong order
+				"HOME="+t.TempDir())
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			t.Logf("%s", out[max(0, len(out)-200):])
