@@ -65,7 +65,7 @@ func (a Artifacts) send(c *gin.Context, f artifact.File) error {
 		d.close()
 		_ = conn.SetWriteDeadline(time.Time{})
 	}()
-	http.ServeContent(c.Writer, c.Request, f.Name, f.Modified, d)
+	http.ServeContent(direct(c.Writer), c.Request, f.Name, f.Modified, d)
 	if d.err != nil && !c.Writer.Written() {
 		for _, name := range []string{"Content-Type", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Accept-Ranges"} {
 			h.Del(name)
@@ -87,10 +87,8 @@ type download struct {
 // Read implements io.Reader.
 func (d *download) Read(p []byte) (int, error) {
 	d.alive()
-	if d.r == nil {
-		if d.r, d.err = d.file.Open(d.at); d.err != nil {
-			return 0, d.err
-		}
+	if d.opened() == nil {
+		return 0, d.err
 	}
 	n, err := d.r.Read(p)
 	d.at += int64(n)
@@ -102,6 +100,19 @@ func (d *download) Read(p []byte) (int, error) {
 		return n, d.err
 	}
 	return n, err
+}
+
+// opened is the store's reader, nil where it cannot be had.
+func (d *download) opened() io.Reader {
+	if d.r == nil {
+		r, err := d.file.Open(d.at)
+		if err != nil {
+			d.err = err
+			return nil
+		}
+		d.r = r
+	}
+	return d.r
 }
 
 // Seek implements io.Seeker.

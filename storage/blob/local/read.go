@@ -29,6 +29,9 @@ func (s *Store) Get(_ context.Context, key string, offset, length int64) (io.Rea
 	if err == nil && (offset < 0 || offset > o.Size) {
 		err = models.Errorf(models.KindInvalid, "%s has %d bytes: it cannot be read from %d", key, o.Size, offset)
 	}
+	if err == nil && offset > 0 {
+		_, err = f.Seek(offset, io.SeekStart)
+	}
 	if err != nil {
 		_ = f.Close()
 		return nil, blob.Object{}, err
@@ -36,12 +39,34 @@ func (s *Store) Get(_ context.Context, key string, offset, length int64) (io.Rea
 	if length < 0 {
 		length = o.Size - offset
 	}
-	return section{io.NewSectionReader(f, offset, length), f}, o, nil
+	return &section{f, length}, o, nil
 }
 
+// section reads a file from where it stands.
 type section struct {
-	io.Reader
-	io.Closer
+	file *os.File
+	left int64
+}
+
+// Read implements io.Reader.
+func (s *section) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, io.EOF
+	}
+	n, err := s.file.Read(p[:min(int64(len(p)), s.left)])
+	s.left -= int64(n)
+	return n, err
+}
+
+// Close implements io.Closer.
+func (s *section) Close() error { return s.file.Close() }
+
+// CopyTo writes the next n bytes to w, by the kernel where w is a connection.
+// Fewer are an error.
+func (s *section) CopyTo(w io.Writer, n int64) (int64, error) {
+	n, err := io.CopyN(w, s.file, min(n, s.left))
+	s.left -= n
+	return n, err
 }
 
 func object(f *os.File, key string) (blob.Object, error) {
