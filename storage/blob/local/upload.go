@@ -33,16 +33,65 @@ func (s *Store) temp() (*os.File, string, error) {
 // discard removes an upload that has not been placed.
 func (s *Store) discard(name string) { _ = unix.Unlinkat(int(s.up.Fd()), name, 0) }
 
-// chunk is what is read at once of a body that is large or of unknown size.
-const chunk = 256 << 10
+// chunk is what is read at once of a body that is large or of unknown size, and
+// ahead is how much of it may wait for the disk.
+const (
+	chunk = 256 << 10
+	ahead = 32 << 20
+)
 
-// receive writes a body into f and hash.
+// receive writes a body into f and hash. A small one is one read and one write;
+// a large one is hashed beside that, and goes to the disk while it comes, so
+// that the sync at its end has little left to do.
 func (s *Store) receive(f *os.File, hash io.Writer, r io.Reader, size int64) (int64, error) {
-	if size < 0 || size > chunk {
-		size = chunk
+	if size >= 0 && size <= chunk {
+		buffer := make([]byte, size+1) // one more, to see its end
+		return io.CopyBuffer(io.MultiWriter(f, hash), r, buffer)
 	}
-	buffer := make([]byte, size+1) // one more than a small body has, to see its end
-	return io.CopyBuffer(io.MultiWriter(f, hash), r, buffer)
+	full, free, hashed := make(chan []byte, 2), make(chan []byte, 3), make(chan struct{})
+	for range cap(free) {
+		free <- make([]byte, chunk)
+	}
+	go func() {
+		defer close(hashed)
+		for b := range full {
+			_, _ = hash.Write(b)
+			free <- b[:chunk]
+		}
+	}()
+	n, err := pass(f, r, free, full)
+	close(full)
+	<-hashed
+	return n, err
+}
+
+// pass writes r into f, chunk by chunk, and hands each on.
+func pass(f *os.File, r io.Reader, free <-chan []byte, full chan<- []byte) (written int64, err error) {
+	var started int64
+	for {
+		b, n := <-free, 0
+		for n < len(b) && err == nil {
+			var m int
+			m, err = r.Read(b[n:])
+			n += m
+		}
+		if _, failed := f.Write(b[:n]); failed != nil {
+			return written, failed
+		}
+		written += int64(n)
+		full <- b[:n]
+		if written-started >= ahead {
+			// It only begins the writing: whether it can is told by the sync.
+			_ = unix.SyncFileRange(int(f.Fd()), started, written-started, unix.SYNC_FILE_RANGE_WRITE)
+			started = written
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return written, nil
+		case err != nil:
+			return written, err
+		}
+	}
 }
 
 // Holds implements blob.Holder.
