@@ -25,13 +25,15 @@ func newGauges() *gauges {
 
 // Measure shows the database's figures at reg.
 func (db *DB) Measure(reg prometheus.Registerer) error {
-	if err := reg.Register(db.gauges.duration); err != nil {
-		return err
+	for _, c := range []prometheus.Collector{db.gauges.duration, db.watch.duration, db.watch.slowly} {
+		if err := reg.Register(c); err != nil {
+			return err
+		}
 	}
-	pools := map[string]*gorm.DB{"write": db.write}
-	if db.read != db.write {
-		pools["read"] = db.read
+	if db.dialect == "postgres" { // one pool for all
+		return reg.Register(collectors.NewDBStatsCollector(db.queue, "postgres"))
 	}
+	pools := map[string]*gorm.DB{"write": db.write, "read": db.read}
 	for name, g := range pools {
 		pool, err := g.DB()
 		if err != nil {

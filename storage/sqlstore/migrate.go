@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/rivermigrate"
 
 	"github.com/slipway-ml/slipway/models"
@@ -22,47 +23,42 @@ var migrations embed.FS
 const versionTable = "slipway_schema"
 
 // migrate brings the schema up to this binary's, ours and River's, under a
-// lock: the file's on SQLite, a session lock on Postgres.
+// lock: the file's on SQLite, one of the session on Postgres. Each migration is
+// a transaction, so that the next start goes on wherever this one is killed.
 func (db *DB) migrate(ctx context.Context) error {
-	pool, err := db.write.DB()
-	if err != nil {
-		return err
+	pool, driver := db.queue, db.driver
+	if db.migrator != nil {
+		unlock, err := db.lockMigrations(ctx)
+		if err != nil {
+			return fmt.Errorf("lock the database for its migration: %w", err)
+		}
+		defer unlock()
+		pool, driver = db.migrator, riverdatabasesql.New(db.migrator)
 	}
 	if err := db.refuseForeign(ctx, pool); err != nil {
 		return err
 	}
-	files, err := fs.Sub(migrations, "migrations/"+db.dialect)
+	quiet := slog.New(demoted{db.log.Handler()})
+	provider, err := newProvider(db.dialect, pool, quiet)
 	if err != nil {
 		return err
 	}
-	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{
-		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithSlog(db.log),
-	}
-	if db.dialect == "postgres" {
-		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	provider, err := goose.NewProvider(dialect, pool, files, options...)
-	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
-	}
 	sources := provider.ListSources()
 	newest := sources[len(sources)-1].Version
-	if have, err := provider.GetDBVersion(ctx); err == nil && have > newest {
+	have, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the database's schema version: %w", err)
+	}
+	if have > newest {
 		return models.Errorf(models.KindConflict, "the database has schema %d, this slipway knows up to %d: use a newer slipway", have, newest)
+	}
+	if have < newest {
+		db.log.InfoContext(ctx, "migrating the database", "from", have, "to", newest)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	return db.migrateQueue(ctx)
-}
-
-func (db *DB) migrateQueue(ctx context.Context) error {
-	m, err := rivermigrate.New(db.driver, &rivermigrate.Config{Logger: db.log})
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
 	if err != nil {
 		return err
 	}
@@ -72,20 +68,41 @@ func (db *DB) migrateQueue(ctx context.Context) error {
 	return nil
 }
 
-// refuseForeign keeps us out of a database that an MLflow server made.
-func (db *DB) refuseForeign(ctx context.Context, pool *sql.DB) error {
-	query := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
-	if db.dialect == "postgres" {
-		query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'alembic_version'"
+// newProvider reads the migrations of a dialect.
+func newProvider(dialect string, pool *sql.DB, log *slog.Logger) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations/"+dialect)
+	if err != nil {
+		return nil, err
 	}
-	var n int
-	if err := pool.QueryRowContext(ctx, query).Scan(&n); err != nil {
+	of := goose.DialectSQLite3
+	if dialect == "postgres" {
+		of = goose.DialectPostgres
+	}
+	provider, err := goose.NewProvider(of, pool, files,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// refuseForeign keeps us out of a database that an MLflow server made: of its
+// tracking and registry, or of its users.
+func (db *DB) refuseForeign(ctx context.Context, pool *sql.DB) error {
+	const named = " IN ('alembic_version', 'alembic_version_auth', 'experiments', 'registered_models', 'users') ORDER BY 1 LIMIT 1"
+	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND name" + named
+	if db.dialect == "postgres" {
+		query = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema() AND table_name" + named
+	}
+	var table string
+	switch err := pool.QueryRowContext(ctx, query).Scan(&table); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
 		return models.Errorf(models.KindUnavailable, "cannot read the database").Because(err)
 	}
-	if n > 0 {
-		return models.Errorf(models.KindConflict, "this database belongs to an MLflow server (it has a table alembic_version): give Slipway a database of its own")
-	}
-	return nil
+	return models.Errorf(models.KindConflict,
+		"this database belongs to an MLflow server (it has a table %s): give Slipway a database of its own; nothing was changed", table)
 }
 
 // loadServerID reads the installation's id, made once.

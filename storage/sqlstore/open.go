@@ -13,12 +13,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/libtnb/sqlite"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
-	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -30,6 +29,33 @@ type Options struct {
 	Log       *slog.Logger
 	Readers   int           // connections for reads, 8
 	LeaseTime time.Duration // a worker silent for so long is dead, 15 s
+	Slow      time.Duration // a statement that takes so long is logged; 0 logs none
+	Postgres  Postgres
+	// Observe is told of each statement: its text with placeholders for its
+	// values, when it began and how it ended. It is the seam for tracing.
+	Observe func(ctx context.Context, statement string, began time.Time, err error)
+}
+
+func (o *Options) fill() {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Readers == 0 {
+		o.Readers = 8
+	}
+	if o.LeaseTime == 0 {
+		o.LeaseTime = 15 * time.Second
+	}
+	p := &o.Postgres
+	if p.MaxOpen == 0 {
+		p.MaxOpen = 20
+	}
+	if p.MaxIdle == 0 {
+		p.MaxIdle = p.MaxOpen
+	}
+	if p.ConnectTimeout == 0 {
+		p.ConnectTimeout = 5 * time.Second
+	}
 }
 
 // DB implements storage.DB and storage.Leases.
@@ -47,24 +73,23 @@ type DB struct {
 	log      *slog.Logger
 	gauges   *gauges
 	keys     keyNumbers
+	watch    *watch
 	lease    time.Duration
+
+	listen   *pgxpool.Pool // what waits for jobs on Postgres
+	migrator *sql.DB       // Postgres without time limits
+	place    string        // of the Postgres database, for messages
+	limit    time.Duration // of one transaction on Postgres; 0 is for ever
 }
 
 // Open connects to the database of uri ("sqlite:///path", "postgresql://…"),
 // migrates it and returns it ready. A database that is newer than this binary,
 // or that holds another program's tables, is refused.
 func Open(ctx context.Context, uri string, opts Options) (*DB, error) {
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
-	}
-	if opts.Readers == 0 {
-		opts.Readers = 8
-	}
-	if opts.LeaseTime == 0 {
-		opts.LeaseTime = 15 * time.Second
-	}
-	db := &DB{log: opts.Log, lease: opts.LeaseTime, gauges: newGauges()}
-	if err := db.connect(uri, opts); err != nil {
+	opts.fill()
+	db := &DB{log: opts.Log, lease: opts.LeaseTime, gauges: newGauges(), watch: newWatch(opts)}
+	if err := db.connect(ctx, uri, opts); err != nil {
+		_ = db.Close()
 		return nil, err
 	}
 	if err := db.prepare(ctx); err != nil {
@@ -74,22 +99,25 @@ func Open(ctx context.Context, uri string, opts Options) (*DB, error) {
 	return db, nil
 }
 
-func (db *DB) connect(uri string, opts Options) error {
+func (db *DB) connect(ctx context.Context, uri string, opts Options) error {
 	scheme, rest, ok := strings.Cut(uri, "://")
 	switch {
 	case ok && scheme == "sqlite":
 		return db.openSQLite(strings.TrimPrefix(rest, "/"), opts)
-	case ok && (scheme == "postgres" || scheme == "postgresql" || strings.HasPrefix(scheme, "postgresql+")):
-		return db.openPostgres("postgresql://"+rest, opts)
+	case ok && IsPostgres(uri):
+		return db.openPostgres(ctx, "postgresql://"+rest, opts)
+	case !ok:
+		scheme = "" // it may be anything, a password too
 	}
-	return models.Errorf(models.KindInvalid, "backend-store-uri %q: use sqlite:///path.db or postgresql://user@host/database", redact(uri))
+	return models.Errorf(models.KindInvalid, "backend-store-uri: %q is no database: use sqlite:///path.db or postgresql://user@host/database", scheme)
 }
 
-func redact(uri string) string {
-	if u, err := url.Parse(uri); err == nil {
-		return u.Redacted()
-	}
-	return "(unreadable)"
+// IsPostgres tells whether an address is that of a Postgres database, in
+// SQLAlchemy's spelling with a driver too.
+func IsPostgres(uri string) bool {
+	scheme, _, ok := strings.Cut(uri, "://")
+	scheme, _, _ = strings.Cut(scheme, "+")
+	return ok && (scheme == "postgres" || scheme == "postgresql")
 }
 
 func (db *DB) openSQLite(path string, opts Options) error {
@@ -116,7 +144,7 @@ func (db *DB) openSQLite(path string, opts Options) error {
 	if db.read, read, err = openPool(sqlite.Open(dsn+"&_pragma=query_only(ON)&_pragma=cache_size(-8000)"), opts.Readers); err != nil {
 		return err
 	}
-	db.prepared = map[*gorm.DB]*statements{db.write: newStatements(write), db.read: newStatements(read)}
+	db.prepared = map[*gorm.DB]*statements{db.write: newStatements(write, db.watch), db.read: newStatements(read, db.watch)}
 	_, db.queue, err = openPool(sqlite.Open(dsn+"&_txlock=immediate"), 4)
 	if err != nil {
 		return err
@@ -125,24 +153,22 @@ func (db *DB) openSQLite(path string, opts Options) error {
 	return nil
 }
 
-func (db *DB) openPostgres(uri string, opts Options) error {
-	db.dialect = "postgres"
-	var err error
-	if db.write, db.queue, err = openPool(postgres.Open(uri), 2*opts.Readers); err != nil {
-		return models.Errorf(models.KindUnavailable, "cannot reach the database %s", redact(uri)).Because(err)
-	}
-	db.read = db.write
-	db.driver = riverdatabasesql.New(db.queue)
-	return nil
-}
-
-func openPool(dialector gorm.Dialector, connections int) (*gorm.DB, *sql.DB, error) {
+// openGorm makes gorm's side of a pool.
+func openGorm(dialector gorm.Dialector) (*gorm.DB, error) {
 	g, err := gorm.Open(dialector, &gorm.Config{
 		TranslateError: true, SkipDefaultTransaction: true,
 		Logger: logger.Discard,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("open the database: %w", err)
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return g, nil
+}
+
+func openPool(dialector gorm.Dialector, connections int) (*gorm.DB, *sql.DB, error) {
+	g, err := openGorm(dialector)
+	if err != nil {
+		return nil, nil, err
 	}
 	pool, err := g.DB()
 	if err != nil {
@@ -158,7 +184,7 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return err
 	}
-	inserter, err := river.NewClient(db.driver, &river.Config{Logger: db.log})
+	inserter, err := river.NewClient(db.driver, &river.Config{Logger: slog.New(demoted{db.log.Handler()})})
 	if err != nil {
 		return fmt.Errorf("open the job queue: %w", err)
 	}
@@ -187,6 +213,12 @@ func (db *DB) Close() error {
 	}
 	if db.queue != nil {
 		_ = db.queue.Close()
+	}
+	if db.migrator != nil {
+		_ = db.migrator.Close()
+	}
+	if db.listen != nil {
+		db.listen.Close()
 	}
 	if db.lock != nil {
 		_ = db.lock.Close()

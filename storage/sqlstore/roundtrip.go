@@ -23,6 +23,8 @@ type roundTrips struct {
 	begun   bool
 	own     *sql.Tx // what database/sql made of it, where something needs that
 	waiting []call
+
+	answered bool // something has been read, or done
 }
 
 type call struct {
@@ -76,6 +78,7 @@ func (r *roundTrips) send(ctx context.Context, last *call, result func(pgx.Batch
 		if closing := results.Close(); err == nil {
 			err = closing
 		}
+		r.answered = r.answered || err == nil
 		return err
 	})
 }
@@ -97,6 +100,7 @@ func (r *roundTrips) scan(ctx context.Context, query string, args []any, fn func
 		}
 		defer rows.Close()
 		for rows.Next() {
+			r.answered = true
 			if err := fn(rows.Scan); err != nil {
 				return err
 			}
@@ -194,6 +198,7 @@ func (r *roundTrips) ExecContext(ctx context.Context, query string, args ...any)
 	if err := r.ready(ctx); err != nil {
 		return nil, err
 	}
+	r.answered = true
 	return r.conn.ExecContext(ctx, query, args...)
 }
 
@@ -202,7 +207,9 @@ func (r *roundTrips) QueryContext(ctx context.Context, query string, args ...any
 	if err := r.ready(ctx); err != nil {
 		return nil, err
 	}
-	return r.conn.QueryContext(ctx, query, args...)
+	rows, err := r.conn.QueryContext(ctx, query, args...)
+	r.answered = r.answered || err == nil
+	return rows, err
 }
 
 // QueryRowContext implements gorm.ConnPool.
@@ -212,5 +219,7 @@ func (r *roundTrips) QueryRowContext(ctx context.Context, query string, args ...
 		cancel(err)
 		return r.pool.QueryRowContext(ended, query, args...) // which carries an error
 	}
-	return r.conn.QueryRowContext(ctx, query, args...)
+	row := r.conn.QueryRowContext(ctx, query, args...)
+	r.answered = r.answered || row.Err() == nil
+	return row
 }

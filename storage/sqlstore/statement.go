@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -16,13 +17,14 @@ const maxStatements = 500
 // cache prepares on the transaction, so the next one begins anew. Postgres
 // needs none of this: its driver caches by connection.)
 type statements struct {
-	pool *sql.DB
-	mu   sync.Mutex
-	kept map[string]*sql.Stmt
+	pool  *sql.DB
+	watch *watch
+	mu    sync.Mutex
+	kept  map[string]*sql.Stmt
 }
 
-func newStatements(pool *sql.DB) *statements {
-	return &statements{pool: pool, kept: map[string]*sql.Stmt{}}
+func newStatements(pool *sql.DB, w *watch) *statements {
+	return &statements{pool: pool, watch: w, kept: map[string]*sql.Stmt{}}
 }
 
 func (s *statements) get(query string) *sql.Stmt {
@@ -99,7 +101,9 @@ func (p preparedPool) statement(ctx context.Context, query string) *sql.Stmt {
 }
 
 // ExecContext implements gorm.ConnPool.
-func (p preparedPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (p preparedPool) ExecContext(ctx context.Context, query string, args ...any) (res sql.Result, err error) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { p.statements.watch.statement(ctx, query, began, err) }()
 	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it is kept
 		return stmt.ExecContext(ctx, args...)
 	}
@@ -107,15 +111,19 @@ func (p preparedPool) ExecContext(ctx context.Context, query string, args ...any
 }
 
 // QueryContext implements gorm.ConnPool.
-func (p preparedPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p preparedPool) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { p.statements.watch.statement(ctx, query, began, err) }()
 	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it is kept
-		return stmt.QueryContext(ctx, args...)
+		return stmt.QueryContext(ctx, args...) //nolint:sqlclosecheck // the caller closes
 	}
-	return p.DB.QueryContext(ctx, query, args...)
+	return p.DB.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes
 }
 
 // QueryRowContext implements gorm.ConnPool.
-func (p preparedPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (p preparedPool) QueryRowContext(ctx context.Context, query string, args ...any) (row *sql.Row) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { p.statements.watch.statement(ctx, query, began, row.Err()) }()
 	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it is kept
 		return stmt.QueryRowContext(ctx, args...)
 	}
@@ -146,7 +154,9 @@ func (t *preparedTx) statement(ctx context.Context, query string) *sql.Stmt {
 }
 
 // ExecContext implements gorm.ConnPool.
-func (t *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (t *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (res sql.Result, err error) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { t.statements.watch.statement(ctx, query, began, err) }()
 	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction
 		return stmt.ExecContext(ctx, args...)
 	}
@@ -154,15 +164,19 @@ func (t *preparedTx) ExecContext(ctx context.Context, query string, args ...any)
 }
 
 // QueryContext implements gorm.ConnPool.
-func (t *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (t *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { t.statements.watch.statement(ctx, query, began, err) }()
 	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction
-		return stmt.QueryContext(ctx, args...)
+		return stmt.QueryContext(ctx, args...) //nolint:sqlclosecheck // the caller closes
 	}
-	return t.Tx.QueryContext(ctx, query, args...)
+	return t.Tx.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes
 }
 
 // QueryRowContext implements gorm.ConnPool.
-func (t *preparedTx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (t *preparedTx) QueryRowContext(ctx context.Context, query string, args ...any) (row *sql.Row) {
+	began := time.Now() //nolint:forbidigo // a duration, not a rule
+	defer func() { t.statements.watch.statement(ctx, query, began, row.Err()) }()
 	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction
 		return stmt.QueryRowContext(ctx, args...)
 	}

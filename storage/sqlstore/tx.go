@@ -69,19 +69,26 @@ func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	defer func() { db.gauges.observe("write", began, err) }()
 	fn = claimed(ctx, fn)
 	if db.writer != nil {
-		return db.writer.do(ctx, fn)
+		return db.explain(ctx, db.writer.do(ctx, fn))
 	}
 	var t *tx
-	if err := db.transact(ctx, db.write, nil, func(g *gorm.DB) error {
-		t = db.newTx(ctx, g)
-		t.parallel = true
-		err := fn(t)
-		if t.failed != nil {
-			return t.failed
-		}
-		return err
-	}); err != nil {
-		return err
+	err = db.again(ctx, func(ctx context.Context) (bool, error) {
+		committing := false
+		err := (&roundTrips{pool: db.queue, begin: "begin"}).transact(ctx, db.write, func(g *gorm.DB) error {
+			t = db.newTx(ctx, g)
+			t.parallel = true
+			err := fn(t)
+			if t.failed != nil {
+				err = t.failed
+			}
+			committing = err == nil
+			return err
+		})
+		// A connection lost in the commit leaves open whether it was done.
+		return committing && !contended(err), err
+	})
+	if err != nil {
+		return db.explain(ctx, err)
 	}
 	db.keys.add(t.learned)
 	return nil
@@ -91,12 +98,17 @@ func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) (err error) {
 func (db *DB) View(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	began := time.Now() //nolint:forbidigo // a duration, not a rule
 	defer func() { db.gauges.observe("read", began, err) }()
-	opts := &sql.TxOptions{ReadOnly: true}
-	return db.transact(ctx, db.read, opts, func(g *gorm.DB) error {
-		t := db.newTx(ctx, g)
-		t.reads = true
-		return fn(t)
-	})
+	seen := func(ctx context.Context) func(*gorm.DB) error {
+		return func(g *gorm.DB) error {
+			t := db.newTx(ctx, g)
+			t.reads = true
+			return fn(t)
+		}
+	}
+	if db.dialect == "postgres" {
+		return db.look(ctx, "begin isolation level repeatable read read only", seen)
+	}
+	return db.explain(ctx, db.transact(ctx, db.read, &sql.TxOptions{ReadOnly: true}, seen(ctx)))
 }
 
 // Look implements storage.DB.
@@ -104,7 +116,9 @@ func (db *DB) Look(ctx context.Context, fn func(storage.Tx) error) (err error) {
 	began := time.Now() //nolint:forbidigo // a duration, not a rule
 	defer func() { db.gauges.observe("read", began, err) }()
 	if db.dialect == "postgres" {
-		return (&roundTrips{pool: db.queue}).transact(ctx, db.read, func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) })
+		return db.look(ctx, "", func(ctx context.Context) func(*gorm.DB) error {
+			return func(g *gorm.DB) error { return fn(db.newTx(ctx, g)) }
+		})
 	}
 	g := db.read.WithContext(ctx)
 	if kept := db.prepared[db.read]; kept != nil {
@@ -114,19 +128,22 @@ func (db *DB) Look(ctx context.Context, fn func(storage.Tx) error) (err error) {
 		g = db.read.WithContext(ctx)
 		g.Statement.ConnPool = preparedPool{DB: kept.pool, statements: kept}
 	}
-	return fn(db.newTx(ctx, g))
+	return db.explain(ctx, fn(db.newTx(ctx, g)))
 }
 
-// transact runs fn in one transaction of a pool.
+// look reads on Postgres. What a closure has read may be kept by its caller,
+// so it runs again only while nothing has been read.
+func (db *DB) look(ctx context.Context, begin string, fn func(context.Context) func(*gorm.DB) error) error {
+	return db.explain(ctx, db.again(ctx, func(ctx context.Context) (bool, error) {
+		r := &roundTrips{pool: db.queue, begin: begin}
+		err := r.transact(ctx, db.read, fn(ctx))
+		return r.answered, err
+	}))
+}
+
+// transact runs fn in one transaction of a SQLite pool.
 func (db *DB) transact(ctx context.Context, pool *gorm.DB, opts *sql.TxOptions, fn func(g *gorm.DB) error) error {
-	if kept := db.prepared[pool]; kept != nil {
-		return kept.transact(ctx, pool, opts, fn)
-	}
-	begin := "begin"
-	if opts != nil {
-		begin = "begin isolation level repeatable read read only"
-	}
-	return (&roundTrips{pool: db.queue, begin: begin}).transact(ctx, pool, fn)
+	return db.prepared[pool].transact(ctx, pool, opts, fn)
 }
 
 // Now implements storage.DB.

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -148,7 +149,7 @@ func (w *writer) one(g *gorm.DB, o *op) error {
 	o.tx = w.db.newTx(context.WithoutCancel(o.ctx), g)
 	if o.err = safely(func() error { return o.fn(o.tx) }); o.err != nil {
 		if err := run("ROLLBACK TO op"); err != nil {
-			return err
+			return errors.Join(o.err, err) // a full disk ended the whole transaction
 		}
 	}
 	return run("RELEASE op")

@@ -57,7 +57,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Listen()); err != nil {
 		return fmt.Errorf("listen on %s: %w", a.cfg.Listen(), err)
 	}
-	if a.db, err = sqlstore.Open(ctx, a.cfg.BackendStoreURI, sqlstore.Options{Log: a.log}); err != nil {
+	if a.db, err = sqlstore.Open(ctx, a.cfg.BackendStoreURI, a.cfg.Database.Options(a.log)); err != nil {
 		return err
 	}
 	if err := a.db.Measure(a.metrics); err != nil {

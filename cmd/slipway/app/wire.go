@@ -85,9 +85,12 @@ func (a *App) wire(ctx context.Context) (*parts, error) {
 
 // runner does runs that do not see what is the server's own.
 func (a *App) runner() process.Runner {
-	database := strings.TrimPrefix(a.cfg.BackendStoreURI, "sqlite:///")
+	private := []string{a.cfg.DataDir, a.cfg.ArtifactsDestination}
+	if database, ok := strings.CutPrefix(a.cfg.BackendStoreURI, "sqlite:///"); ok {
+		private = append(private, database, database+"-wal", database+"-shm")
+	}
 	return process.Runner{
-		Private: []string{a.cfg.DataDir, a.cfg.ArtifactsDestination, database, database + "-wal", database + "-shm"},
+		Private: private,
 		Work:    filepath.Join(a.cfg.DataDir, "work"),
 	}
 }

@@ -18,7 +18,8 @@ type Config struct {
 	Host                   string   `default:"127.0.0.1" env:"SLIPWAY_HOST,MLFLOW_HOST" help:"Address to listen on. Without sign-in only a loopback address is taken."`
 	Port                   int      `default:"5000" env:"SLIPWAY_PORT,MLFLOW_PORT" help:"Port to listen on; 0 takes a free one."`
 	DataDir                string   `default:"slipway-data" env:"SLIPWAY_DATA_DIR" type:"path" help:"Folder for what the next two do not name, for instances and for work."`
-	BackendStoreURI        string   `name:"backend-store-uri" env:"SLIPWAY_BACKEND_STORE_URI,MLFLOW_BACKEND_STORE_URI" help:"Database: sqlite:///path.db (default: slipway.db in the data folder) or postgresql://user@host/database."`
+	BackendStoreURI        string   `name:"backend-store-uri" env:"SLIPWAY_BACKEND_STORE_URI,MLFLOW_BACKEND_STORE_URI" help:"Database: sqlite:///path.db (default: slipway.db in the data folder) or postgresql://user@host/database (docs/database.md)."`
+	Database               Database `embed:"" prefix:"db-"`
 	ArtifactsDestination   string   `env:"SLIPWAY_ARTIFACTS_DESTINATION,MLFLOW_ARTIFACTS_DESTINATION" help:"Artifact store: a folder or s3://bucket/prefix (default: artifacts in the data folder)."`
 	DefaultArtifactRoot    string   `env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments (default: mlflow-artifacts:/, which is this server; with --no-serve-artifacts the artifact store itself)."`
 	ServeArtifacts         bool     `default:"true" negatable:"" env:"SLIPWAY_SERVE_ARTIFACTS,MLFLOW_SERVE_ARTIFACTS" help:"Serve artifacts to clients; without, they reach the artifact store with credentials of their own."`
@@ -92,6 +93,7 @@ func (c *Config) Validate() error {
 	if c.S3KMSKeyID != "" && c.S3SSE != "aws:kms" {
 		problems = append(problems, errors.New("--s3-kms-key-id: it needs --s3-sse aws:kms"))
 	}
+	problems = append(problems, c.Database.problems()...)
 	return errors.Join(problems...)
 }
 
