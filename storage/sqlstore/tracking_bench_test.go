@@ -102,6 +102,8 @@ func BenchmarkSearchRuns(b *testing.B) {
 								{Entity: models.EntityParam, Key: q.param, Op: models.OpEqual, Text: q.value},
 							},
 						}
+						begin := processorTime(b)
+						defer func() { b.ReportMetric(float64(processorTime(b)-begin)/1e6/float64(b.N), "cpu-ms/op") }()
 						for b.Loop() {
 							require.NoError(b, db.View(b.Context(), func(tx storage.Tx) error {
 								_, _, err := tx.Runs().Search(search)
