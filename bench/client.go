@@ -26,9 +26,10 @@ type conn struct {
 	used    time.Time
 	body    bytes.Buffer // of the last answer
 	text    []byte       // scratch for the cases
+	bulk    []byte       // scratch for files
 }
 
-func newConn(address string) *conn { return &conn{address: address} }
+func newConn(address string) *conn { return &conn{address: address, bulk: make([]byte, 256<<10)} }
 
 func (c *conn) close() {
 	if c.net != nil {
@@ -109,7 +110,7 @@ func (c *conn) roundTrip(body io.Reader) (*http.Response, error) {
 		return nil, err
 	}
 	if body != nil {
-		if _, err := io.CopyBuffer(struct{ io.Writer }{c.net}, struct{ io.Reader }{body}, make([]byte, 1<<20)); err != nil {
+		if _, err := io.CopyBuffer(struct{ io.Writer }{c.net}, struct{ io.Reader }{body}, c.bulk); err != nil {
 			return nil, err
 		}
 	}
@@ -124,7 +125,7 @@ func (c *conn) download(path string, length int64) error {
 		c.close()
 		return err
 	}
-	got, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{answer.Body}, make([]byte, 1<<20))
+	got, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{answer.Body}, c.bulk)
 	c.used = time.Now()
 	if err != nil || answer.Close {
 		c.close()

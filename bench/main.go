@@ -58,7 +58,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.model, "model", "tests/data/shapes/v1.onnx", "ONNX file to serve")
 	flag.StringVar(&b.out, "out", "bench/results/performance.md", "page to write")
 	flag.IntVar(&b.clients, "clients", 8, "clients at once")
-	flag.IntVar(&b.rounds, "rounds", 3, "rounds of a case; the peers take turns in each")
+	flag.IntVar(&b.rounds, "rounds", 2, "rounds of a case; the peers take turns in each")
 	flag.DurationVar(&b.span, "span", 1500*time.Millisecond, "length of one round")
 	peers := flag.String("peers", "slipway,mlflow,fasttrackml,files", "servers to measure")
 	databases := flag.String("databases", "sqlite,postgres,serve", "databases to measure on; serve is slipway-serve")

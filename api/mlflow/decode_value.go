@@ -153,7 +153,7 @@ func (d decoder) list(slot reflect.Value, f field, value any, path string) error
 		plan = planOf(slot.Type().Elem())
 	}
 	for i, item := range list {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at := path + "[" + strconv.Itoa(i) + "]"
 		tree, ok := item.(map[string]any)
 		var err error
 		switch {
