@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/slipway-ml/slipway/tests/testbed/s3"
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
@@ -38,6 +39,9 @@ func files(w *world.World, folder string) []string {
 	}
 	return names
 }
+
+// onS3 tells whether the servers of these tests keep their artifacts in S3.
+func onS3() bool { return os.Getenv(s3.Variable) != "" }
 
 func content(t *testing.T, w *world.World, path string) string {
 	t.Helper()
@@ -83,6 +87,9 @@ func TestAnArtifactPathNeverLeavesTheStore(t *testing.T) {
 		"../secret", "..%2fsecret", "%2e%2e/secret", "%2e%2e%2fsecret", "%252e%252e%252fsecret", "..%5csecret", "a/../../secret", "a/..",
 		"%2fetc/passwd", "/etc/passwd", "file:///etc/passwd", "file:%2f%2f%2fetc%2fpasswd", "x%00", "./y", "a//b", ".slipway/x", ".upload/x",
 	} {
+		if path == ".upload/x" && onS3() {
+			continue // the name is a folder's own
+		}
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			badRequest(t, w.Do(http.MethodPut, proxy+"/"+path, []byte("x")))
@@ -147,8 +154,10 @@ func TestArtifactsOfTheProxy(t *testing.T) {
 	require.Empty(t, content(t, w, proxy+"/d/empty"))
 	require.Equal(t, "No such artifact: 'd/none'", missing(t, w.Do(http.MethodGet, proxy+"/d/none", nil)))
 	badRequest(t, w.Do(http.MethodGet, proxy+"/d", nil))
-	badRequest(t, w.Do(http.MethodPut, proxy+"/d", []byte("x")))
-	badRequest(t, w.Do(http.MethodPut, proxy+"/d/a.txt/b", []byte("x")))
+	if !onS3() { // which has no folders: a file may stand beside one of its name
+		badRequest(t, w.Do(http.MethodPut, proxy+"/d", []byte("x")))
+		badRequest(t, w.Do(http.MethodPut, proxy+"/d/a.txt/b", []byte("x")))
+	}
 	badRequest(t, w.Do(http.MethodPut, proxy+"/", []byte("x")))
 	badRequest(t, w.Do(http.MethodDelete, proxy+"/", nil))
 
@@ -156,6 +165,9 @@ func TestArtifactsOfTheProxy(t *testing.T) {
 	require.Equal(t, object{}, w.OK(http.MethodDelete, proxy+"/d/e", nil))
 	require.Equal(t, []string{"a.txt 4", "empty 0"}, files(w, "d"))
 
+	if onS3() {
+		return
+	}
 	for method, path := range map[string]string{
 		http.MethodPost: "/api/2.0/mlflow-artifacts/mpu/create/d", http.MethodGet: "/ajax-api/2.0/mlflow-artifacts/presigned/d/a.txt",
 	} {
