@@ -93,8 +93,13 @@ func (b *bench) all(ctx context.Context) error {
 			continue
 		}
 		r, err := b.api(ctx, kind)
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil { // what else was measured is kept
+			b.tell("%s: %v", kind, err)
+			page += fmt.Sprintf("\nOn %s nothing was measured: %.300v\n", kind, err)
+			continue
 		}
 		page += r.page()
 	}
