@@ -6,7 +6,6 @@ import uuid
 import mlflow
 import numpy
 import pytest
-from mlflow.exceptions import MlflowException  # noqa: F401
 from packaging.version import Version
 
 VERSION = Version(mlflow.__version__)
