@@ -5,6 +5,8 @@ package api
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -196,5 +198,13 @@ func register(engine *gin.Engine, table []Route) {
 	for _, r := range table {
 		engine.Handle(r.Method, r.Path, reply.Handle(r.Handle))
 	}
-	engine.NoRoute(func(c *gin.Context) { c.JSON(http.StatusNotFound, reply.NoRoute(c.Request.URL.Path)) })
+	engine.NoRoute(func(c *gin.Context) {
+		if rest := strings.TrimLeft(c.Request.URL.Path, "/\\"); strings.HasPrefix(c.Request.URL.Path, "//") {
+			// A base URL that ends in a slash, as MLflow's servers take it.
+			to := url.URL{Path: "/" + rest, RawQuery: c.Request.URL.RawQuery}
+			c.Redirect(http.StatusPermanentRedirect, to.String())
+			return
+		}
+		c.JSON(http.StatusNotFound, reply.NoRoute(c.Request.URL.Path))
+	})
 }

@@ -87,6 +87,7 @@ func TestWireRegistry(t *testing.T) {
 		"a version of an unknown run's source": {post, mv + "create", source("s3://b/m", "run_id", "nope"), "", ""},
 		"a prompt's version":                   {post, mv + "create", prompt("dummy-source"), "", ""},
 		"a prompt's version from elsewhere":    {post, mv + "create", prompt("file:///etc/passwd"), invalid, "Prompt sources must use an MLflow placeholder."},
+		"a path after two slashes":             {get, "//model-versions/get-artifact", object{"name": "nope", "version": "1", "path": "../x"}, invalid, "Invalid path"},
 		"a new name with a slash":              {post, rm + "rename", object{"name": "m", "new_name": "a/b"}, invalid, ""},
 		"a new name that is taken":             {post, rm + "rename", object{"name": "m", "new_name": "empty"}, exists, ""},
 		"an update of a version that is not":   {patch, mv + "update", object{"name": "m", "version": "999", "description": "x"}, absent, ""},
