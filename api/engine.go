@@ -47,6 +47,8 @@ type Handlers struct {
 type Options struct {
 	AllowedHosts []string
 	Log          *slog.Logger
+	Trace        gin.HandlerFunc              // makes spans of requests; nil: none
+	TraceID      func(context.Context) string // of a request, for exemplars; nil: none
 }
 
 // New makes the engine that answers every request.
@@ -55,11 +57,15 @@ func New(h Handlers, o Options) (*gin.Engine, error) {
 	engine := gin.New()
 	engine.ContextWithFallback = true // a handler's context is its request's
 	engine.RedirectTrailingSlash, engine.HandleMethodNotAllowed = false, false
-	measure, err := middleware.Measure(h.Registry, o.Log)
+	measure, err := middleware.Measure(h.Registry, o.Log, o.TraceID)
 	if err != nil {
 		return nil, err
 	}
-	engine.Use(middleware.Identify(), measure, middleware.Recover(o.Log), middleware.Hosts(o.AllowedHosts))
+	engine.Use(middleware.Identify())
+	if o.Trace != nil {
+		engine.Use(o.Trace)
+	}
+	engine.Use(measure, middleware.Recover(o.Log), middleware.Hosts(o.AllowedHosts))
 	table, err := routes(h)
 	if err != nil {
 		return nil, err

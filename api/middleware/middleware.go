@@ -3,6 +3,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,8 +55,9 @@ func Recover(log *slog.Logger) gin.HandlerFunc {
 }
 
 // Measure counts and times requests by route template, so that unknown paths
-// add one series only, and logs those that failed.
-func Measure(reg prometheus.Registerer, log *slog.Logger) (gin.HandlerFunc, error) {
+// add one series only, and logs those that failed. traceID, where not nil, names
+// the trace of a request for its exemplar.
+func Measure(reg prometheus.Registerer, log *slog.Logger, traceID func(context.Context) string) (gin.HandlerFunc, error) {
 	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "slipway_http_request_duration_seconds", Help: "Time to answer a request, by method, route and status.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
@@ -76,12 +78,24 @@ func Measure(reg prometheus.Registerer, log *slog.Logger) (gin.HandlerFunc, erro
 		if route == "" {
 			route = "none"
 		}
-		duration.WithLabelValues(method(c.Request.Method), route, strconv.Itoa(status)).Observe(took.Seconds())
+		observer := duration.WithLabelValues(method(c.Request.Method), route, strconv.Itoa(status))
+		if id := traceOf(c, traceID); id != "" {
+			observer.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": id})
+		} else {
+			observer.Observe(took.Seconds())
+		}
 		if status >= http.StatusInternalServerError {
 			log.WarnContext(c.Request.Context(), "request failed", "method", c.Request.Method, "route", route, "status", status,
 				"request_id", c.GetHeader(reply.RequestID), "seconds", took.Seconds())
 		}
 	}, nil
+}
+
+func traceOf(c *gin.Context, traceID func(context.Context) string) string {
+	if traceID == nil {
+		return ""
+	}
+	return traceID(c.Request.Context())
 }
 
 // method bounds a label that the caller chooses.

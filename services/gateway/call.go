@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/slipway-ml/slipway/models"
 )
 
@@ -75,6 +77,18 @@ func (c *call) leave() {
 	c.at.release.inFlight.Add(-1)
 }
 
+// timed observes how long it took, with its trace as the exemplar.
+func (c *call) timed(seconds prometheus.Observer) {
+	took := c.gateway.cfg.Now().Sub(c.began).Seconds()
+	if name := c.gateway.cfg.TraceID; name != nil {
+		if id := name(c.client); id != "" {
+			seconds.(prometheus.ExemplarObserver).ObserveWithExemplar(took, prometheus.Labels{"trace_id": id})
+			return
+		}
+	}
+	seconds.Observe(took)
+}
+
 // end counts how it went. It runs when an answer is broken off, too.
 func (c *call) end() {
 	defer c.leave()
@@ -83,7 +97,7 @@ func (c *call) end() {
 		defer c.on.inFlight.Add(-1)
 	}
 	s := c.at.release.series
-	s.seconds.Observe(c.gateway.cfg.Now().Sub(c.began).Seconds())
+	c.timed(s.seconds)
 	switch {
 	case c.failed():
 		s.fives.Inc()

@@ -24,6 +24,11 @@ type Config struct {
 	Now         func() time.Time
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
+
+	// Send wraps what sends requests to instances; TraceID names the trace of a
+	// request, for exemplars. Either may be nil.
+	Send    func(http.RoundTripper) http.RoundTripper
+	TraceID func(context.Context) string
 }
 
 // Gateway forwards requests. Its methods may be called concurrently.
@@ -31,6 +36,7 @@ type Gateway struct {
 	cfg       Config
 	metrics   *metrics
 	transport *http.Transport
+	send      http.RoundTripper // the transport, or what wraps it
 	proxy     *httputil.ReverseProxy
 	table     atomic.Pointer[table]
 
@@ -61,6 +67,10 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{cfg: cfg, metrics: m, transport: newTransport(), places: map[key]*place{}}
+	g.send = g.transport
+	if cfg.Send != nil {
+		g.send = cfg.Send(g.transport)
+	}
 	g.table.Store(&table{})
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:        rewrite,

@@ -65,7 +65,7 @@ func (rt roundTripper) try(out *http.Request, in *instance) (resp *http.Response
 	if c := callOf(out.Context()); c.body.from != nil {
 		req.Body = &c.body // not the proxy's wrapping, which a first try closes
 	}
-	resp, err = rt.gateway.transport.RoundTrip(req)
+	resp, err = rt.gateway.send.RoundTrip(req)
 	return resp, conn != nil && conn.written.Load() > before, err
 }
 

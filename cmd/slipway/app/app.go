@@ -19,7 +19,9 @@ import (
 	"github.com/slipway-ml/slipway/api"
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
 	"github.com/slipway-ml/slipway/services/job"
+	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/sqlstore"
+	"github.com/slipway-ml/slipway/telemetry"
 )
 
 // App is a server, ready to run.
@@ -27,6 +29,8 @@ type App struct {
 	cfg      config.Config
 	log      *slog.Logger
 	db       *sqlstore.DB
+	data     storage.DB // the same, traced where spans are sent
+	spans    *telemetry.Telemetry
 	jobs     *job.Runner
 	metrics  *prometheus.Registry
 	http     *http.Server
@@ -57,9 +61,17 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Listen()); err != nil {
 		return fmt.Errorf("listen on %s: %w", a.cfg.Listen(), err)
 	}
+	owner := uuid.NewString()
+	if a.spans, err = telemetry.New(ctx, telemetry.Config{
+		Endpoint: a.cfg.OTLPEndpoint, Headers: a.cfg.OTLPHeaders, Sample: a.cfg.OTLPSample, Version: Version, Instance: owner,
+	}); err != nil {
+		return err
+	}
+	a.log = a.spans.Log(a.log)
 	if a.db, err = sqlstore.Open(ctx, a.cfg.BackendStoreURI, a.cfg.Database.Options(a.log)); err != nil {
 		return err
 	}
+	a.data = a.spans.Database(a.db)
 	if err := a.db.Measure(a.metrics); err != nil {
 		return err
 	}
@@ -67,12 +79,14 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	if a.jobs, err = job.New(job.Config{
-		Owner: uuid.NewString(), Driver: a.db.Queue(), Leases: a.db, Workers: a.parts.workers,
+		Owner: owner, Driver: a.db.Queue(), Leases: a.db, Workers: a.spans.Jobs(a.parts.workers),
 		Heavy: a.cfg.HeavyJobs, Log: a.log, Metrics: a.metrics,
 	}); err != nil {
 		return err
 	}
-	engine, err := api.New(a.parts.handlers, api.Options{AllowedHosts: a.cfg.AllowedHosts, Log: a.log}) //nolint:contextcheck // a handler has its request's
+	engine, err := api.New(a.parts.handlers, api.Options{ //nolint:contextcheck // a handler has its request's
+		AllowedHosts: a.cfg.AllowedHosts, Log: a.log, Trace: a.spans.Requests(), TraceID: a.spans.Names(),
+	})
 	if err != nil {
 		return err
 	}
@@ -121,6 +135,9 @@ func (a *App) stop(ctx context.Context) error {
 	}
 	for _, stop := range a.parts.stop {
 		err = errors.Join(err, stop(ctx))
+	}
+	if lost := a.spans.Close(ctx); lost != nil {
+		a.log.WarnContext(ctx, "the last spans were not sent", "error", lost)
 	}
 	return err
 }

@@ -25,15 +25,15 @@ func (a *App) wireValidation(p *parts) error {
 	if err != nil {
 		return err
 	}
-	datasets := &dataset.Service{DB: a.db, Blobs: p.blobs}
+	datasets := &dataset.Service{DB: a.data, Blobs: p.blobs}
 	validations := &validation.Service{
-		DB: a.db, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Checks: checks.All(),
+		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Checks: checks.All(),
 		Settings: validation.Settings{
 			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
 			URL: a.URL(), Commands: slices.Contains(a.cfg.AllowSteps, "process"), Parallel: runtime.GOMAXPROCS(0), Server: a.db.ServerID(),
 		},
 	}
-	p.own.Pipelines = v1.Pipelines{Service: &pipeline.Service{DB: a.db, Grammar: grammar}}
+	p.own.Pipelines = v1.Pipelines{Service: &pipeline.Service{DB: a.data, Grammar: grammar}}
 	p.own.Datasets = v1.Datasets{Service: datasets}
 	p.own.Validations = v1.Validations{Service: validations}
 	p.workers = append(p.workers, validation.Registered{Service: validations}, validation.Validate{Service: validations})

@@ -64,9 +64,9 @@ func (a *App) wire(ctx context.Context) (*parts, error) {
 			Version: Version, MLflowVersion: api.MLflowVersion, StartedAt: time.Now(),
 			Targets: slices.Sorted(maps.Keys(p.targets)), Runtime: a.runtime(),
 		},
-		Audit: v1.Audit{Records: audit.Service{DB: a.db}},
+		Audit: v1.Audit{Records: audit.Service{DB: a.data}},
 	}
-	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Common: v1.Common{Keys: idempotency.Service{DB: a.db}, Up: a.up}}
+	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Common: v1.Common{Keys: idempotency.Service{DB: a.data}, Up: a.up}}
 	a.wireTracking(p)
 	a.wireRegistry(p)
 	if err := a.wireWebhooks(p); err != nil {
@@ -80,7 +80,7 @@ func (a *App) wire(ctx context.Context) (*parts, error) {
 	if err := a.wireDelivery(p); err != nil {
 		return nil, err
 	}
-	return p, a.metrics.Register(monitor.Collector{DB: a.db, Log: a.log})
+	return p, a.metrics.Register(monitor.Collector{DB: a.data, Log: a.log})
 }
 
 // runner does runs that do not see what is the server's own.

@@ -11,7 +11,7 @@ import (
 // wireDelivery builds what brings releases to environments, and the traffic's
 // front.
 func (a *App) wireDelivery(p *parts) error {
-	traffic, err := gateway.New(gateway.Config{Now: time.Now, Log: a.log, Metrics: a.metrics})
+	traffic, err := gateway.New(gateway.Config{Now: time.Now, Log: a.log, Metrics: a.metrics, Send: a.spans.Transport, TraceID: a.spans.Names()})
 	if err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (a *App) wireDelivery(p *parts) error {
 		return err
 	}
 	service := delivery.New(delivery.Config{
-		DB: a.db, Builder: p.images, Images: p.images, Files: p.artifacts, Traffic: traffic, Targets: p.targets,
+		DB: a.data, Builder: p.images, Images: p.images, Files: p.artifacts, Traffic: traffic, Targets: p.targets,
 		Bound: []string{"process"}, Log: a.log, Metrics: counts, Now: time.Now,
 	})
 	p.registry.Promoter = service

@@ -8,7 +8,7 @@ import (
 // wireGC builds what removes what nobody needs any more.
 func (a *App) wireGC(p *parts) {
 	service := &gc.Service{
-		DB: a.db, Blobs: p.blobs, Uploads: p.artifacts, Builds: p.images, Roots: a.roots(), Log: a.log,
+		DB: a.data, Blobs: p.blobs, Uploads: p.artifacts, Builds: p.images, Roots: a.roots(), Log: a.log,
 	}
 	p.own.Garbage = v1.Garbage{Service: service}
 	p.workers = append(p.workers, gc.Worker{Service: service})

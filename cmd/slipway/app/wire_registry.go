@@ -13,9 +13,9 @@ const idleTransfer = time.Minute
 
 // wireRegistry builds the artifacts' and the registry's services.
 func (a *App) wireRegistry(p *parts) {
-	p.artifacts = artifact.New(a.db, p.blobs)
+	p.artifacts = artifact.New(a.data, p.blobs)
 	p.artifacts.Roots = a.roots()
-	p.registry = &registry.Service{DB: a.db, Blobs: p.blobs, Roots: a.roots()}
+	p.registry = &registry.Service{DB: a.data, Blobs: p.blobs, Roots: a.roots()}
 	p.workers = append(p.workers, registry.Hash{Service: p.registry})
 	p.handlers.Models = mlflow.Registry{Service: p.registry}
 	p.handlers.Artifacts = mlflow.Artifacts{Service: p.artifacts, Registry: p.registry, Idle: idleTransfer, Now: time.Now, Served: a.cfg.ServeArtifacts, Presigned: a.cfg.Presigned}

@@ -28,6 +28,7 @@ func (a *App) wireStore(ctx context.Context, p *parts) error {
 	if p.blobs, err = metered.New(store, a.metrics, time.Now); err != nil {
 		return err
 	}
+	p.blobs = a.spans.Store(p.blobs)
 	p.start = append(p.start, func(ctx context.Context) error {
 		go a.lookAtStore(ctx, store)
 		return nil

@@ -13,7 +13,7 @@ import (
 // wireTracking builds what MLflow's clients log to.
 func (a *App) wireTracking(p *parts) {
 	service := &tracking.Service{
-		DB: a.db, ArtifactRoot: a.cfg.DefaultArtifactRoot, Strict: a.cfg.RefuseLongValues, Now: time.Now, NewID: newID,
+		DB: a.data, ArtifactRoot: a.cfg.DefaultArtifactRoot, Strict: a.cfg.RefuseLongValues, Now: time.Now, NewID: newID,
 	}
 	p.handlers.Tracking = mlflow.Tracking{Service: service}
 	p.start = append(p.start, service.Init)
