@@ -21,7 +21,7 @@ func (a *App) wireWebhooks(p *parts) error {
 		return err
 	}
 	service := &webhook.Service{
-		DB: a.db, Vault: keys, Guard: dial.Guard{AllowPrivate: a.cfg.WebhookAllowPrivateIPs}, Schemes: a.cfg.WebhookAllowedSchemes,
+		DB: a.data, Vault: keys, Guard: dial.Guard{AllowPrivate: a.cfg.WebhookAllowPrivateIPs}, Schemes: a.cfg.WebhookAllowedSchemes,
 		Retries: a.cfg.WebhookMaxRetries, Timeout: time.Duration(a.cfg.WebhookTimeoutSeconds) * time.Second, Now: time.Now, Deliveries: deliveries,
 	}
 	p.registry.Events = service
