@@ -17,7 +17,7 @@ func TestPublic(t *testing.T) {
 	for _, address := range []string{
 		"127.0.0.1", "127.255.0.1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255",
 		"::1", "::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1",
-		"198.18.0.1", "240.0.0.1",
+		"198.18.0.1", "fec0::1", "64:ff9b:1::a00:1", "240.0.0.1",
 	} {
 		require.False(t, dial.Public(netip.MustParseAddr(address)), address)
 	}
@@ -37,7 +37,10 @@ func TestAPrivateAddressIsNeverReached(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 
-	_, err := dial.Guard{}.Client(time.Second).Get(server.URL)
+	refused, err := dial.Guard{}.Client(time.Second).Get(server.URL)
+	if err == nil {
+		require.NoError(t, refused.Body.Close())
+	}
 	require.ErrorIs(t, err, dial.ErrPrivate)
 	require.ErrorIs(t, dial.Guard{}.Check(t.Context(), "localhost"), dial.ErrPrivate)
 	require.Zero(t, called)

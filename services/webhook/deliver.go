@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -30,8 +31,8 @@ const quietTime = 2 * time.Second
 // Emit writes a message for each webhook that hears an event, in the
 // transaction of what happened.
 func (s *Service) Emit(tx storage.Tx, event models.WebhookEvent, data any) error {
-	at := s.Now().UnixMilli()
-	if at < s.quiet.Load() {
+	heard, begun := s.quiet.now(s.Now())
+	if heard {
 		return nil
 	}
 	all, err := tx.Webhooks().List(0, 0)
@@ -39,7 +40,7 @@ func (s *Service) Emit(tx storage.Tx, event models.WebhookEvent, data any) error
 		return err
 	}
 	if len(all) == 0 {
-		s.quiet.Store(at + quietTime.Milliseconds())
+		s.quiet.begin(begun, s.Now().Add(quietTime))
 	}
 	for _, w := range all {
 		if !w.Hears(event) {
@@ -119,6 +120,7 @@ func (w Worker) Work(ctx context.Context, j job.Job) error {
 	case a.err == nil && a.status < http.StatusMultipleChoices:
 		return w.end(ctx, d.ID, "delivered")
 	case !a.again() || d.Attempts >= w.Retries:
+		w.Log.WarnContext(ctx, "a webhook's message is given up", "webhook", to.Name, "delivery", d.ID, "status", a.status, "reason", a.reason())
 		return w.end(ctx, d.ID, "given_up")
 	}
 	w.Deliveries.WithLabelValues("retried").Inc()
@@ -129,8 +131,11 @@ func (w Worker) Work(ctx context.Context, j job.Job) error {
 }
 
 func (w Worker) end(ctx context.Context, id, outcome string) error {
-	w.Deliveries.WithLabelValues(outcome).Inc()
-	return w.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Webhooks().Done(id) })
+	err := w.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Webhooks().Done(id) })
+	if err == nil {
+		w.Deliveries.WithLabelValues(outcome).Inc()
+	}
+	return err
 }
 
 // attempt is how an address answered.
@@ -189,8 +194,18 @@ func (s *Service) send(ctx context.Context, to models.Webhook, id string, body [
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
-	return attempt{status: res.StatusCode, body: string(answer), after: min(time.Duration(max(seconds, 0))*time.Second, maxAfter), err: err}
+	return attempt{status: res.StatusCode, body: string(answer), after: retryAfter(res.Header.Get("Retry-After"), s.Now()), err: err}
+}
+
+// retryAfter reads seconds or a date (RFC 9110, section 10.2.3).
+func retryAfter(value string, now time.Time) time.Duration {
+	wait := time.Duration(0)
+	if seconds, err := strconv.Atoi(value); err == nil {
+		wait = time.Duration(min(seconds, int(maxAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), maxAfter)
 }
 
 // Result is what a test of a webhook showed.
@@ -236,6 +251,9 @@ func (a attempt) reason() string {
 		return dial.ErrPrivate.Error()
 	case errors.Is(a.err, context.DeadlineExceeded):
 		return "no answer in time"
+	}
+	if known := (*url.Error)(nil); errors.As(a.err, &known) {
+		return known.Err.Error() // without the URL, which may hold a token
 	}
 	return a.err.Error()
 }

@@ -5,11 +5,11 @@ package webhook
 
 import (
 	"context"
+	"log/slog"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,8 +30,9 @@ type Service struct {
 	Retries int
 	Timeout time.Duration // of one request
 	Now     func() time.Time
+	Log     *slog.Logger
 
-	quiet atomic.Int64 // until when it is known that nobody listens, in Unix ms
+	quiet quiet
 
 	Deliveries *prometheus.CounterVec // by outcome: delivered, retried, given_up
 }
@@ -70,7 +71,7 @@ func (s *Service) Create(ctx context.Context, in New) (models.Webhook, error) {
 	if in.Secret != "" {
 		w.Secret = s.Vault.Seal(w.ID, in.Secret)
 	}
-	defer s.quiet.Store(0)
+	defer s.quiet.end()
 	return w, s.DB.InTx(ctx, func(tx storage.Tx) error {
 		if err := tx.Webhooks().Create(w); err != nil {
 			return err

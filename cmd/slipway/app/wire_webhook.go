@@ -22,7 +22,7 @@ func (a *App) wireWebhooks(p *parts) error {
 	}
 	service := &webhook.Service{
 		DB: a.data, Vault: keys, Guard: dial.Guard{AllowPrivate: a.cfg.WebhookAllowPrivateIPs}, Schemes: a.cfg.WebhookAllowedSchemes,
-		Retries: a.cfg.WebhookMaxRetries, Timeout: time.Duration(a.cfg.WebhookTimeoutSeconds) * time.Second, Now: time.Now, Deliveries: deliveries,
+		Retries: a.cfg.WebhookMaxRetries, Timeout: time.Duration(a.cfg.WebhookTimeoutSeconds) * time.Second, Now: time.Now, Log: a.log, Deliveries: deliveries,
 	}
 	p.registry.Events = service
 	p.workers = append(p.workers, webhook.Worker{Service: service})
