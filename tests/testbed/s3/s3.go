@@ -41,10 +41,10 @@ type Server struct {
 	alive io.Closer // closes when this program ends
 }
 
-// Shared is the server of SLIPWAY_TEST_S3, else the one of this program. The
-// SDK of this process finds its keys in the environment.
+// Shared is the server of SLIPWAY_TEST_S3, else the one of this program.
 func Shared(t testing.TB) *Server {
 	t.Helper()
+	signIn()
 	one.Do(func() {
 		if url := os.Getenv(Variable); url != "" {
 			one.server = &Server{URL: url}
@@ -53,8 +53,6 @@ func Shared(t testing.TB) *Server {
 				one.err = one.server.stopWithProgram()
 			}
 		}
-		_ = os.Setenv("AWS_ACCESS_KEY_ID", AccessKey)     //nolint:usetesting // for the whole program
-		_ = os.Setenv("AWS_SECRET_ACCESS_KEY", SecretKey) //nolint:usetesting // likewise
 	})
 	if one.server == nil && one.err == nil {
 		testbed.Missing(t, "S3", "make testbed, or set "+Variable+"=http://…")
@@ -71,10 +69,17 @@ var one struct {
 	err    error
 }
 
+// signIn lets the SDK of this process find the keys.
+var signIn = sync.OnceFunc(func() {
+	_ = os.Setenv("AWS_ACCESS_KEY_ID", AccessKey)     //nolint:usetesting // for the whole program
+	_ = os.Setenv("AWS_SECRET_ACCESS_KEY", SecretKey) //nolint:usetesting // likewise
+})
+
 // Start runs a server of the test's own until the test ends or Stop is called.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	testbed.Program(t, "weed")
+	signIn()
 	s, err := start()
 	if err != nil {
 		t.Fatalf("start S3: %v", err)
