@@ -71,8 +71,8 @@ var one struct {
 
 // signIn lets the SDK of this process find the keys.
 var signIn = sync.OnceFunc(func() {
-	_ = os.Setenv("AWS_ACCESS_KEY_ID", AccessKey)     //nolint:usetesting // for the whole program
-	_ = os.Setenv("AWS_SECRET_ACCESS_KEY", SecretKey) //nolint:usetesting // likewise
+	_ = os.Setenv("AWS_ACCESS_KEY_ID", AccessKey)
+	_ = os.Setenv("AWS_SECRET_ACCESS_KEY", SecretKey)
 })
 
 // Start runs a server of the test's own until the test ends or Stop is called.
