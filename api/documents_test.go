@@ -18,8 +18,8 @@ import (
 	"github.com/slipway-ml/slipway/openapi"
 )
 
-// byHand are the paths of MLflow's API, which docs/mlflow.md tells of.
-var byHand = regexp.MustCompile(`^/(api|ajax-api)/\d\.\d|^/(get-artifact|model-versions/get-artifact|graphql)$`)
+// byHand are the paths of MLflow's API and UI, which docs/mlflow.md tells of.
+var byHand = regexp.MustCompile(`^/(api|ajax-api)/\d\.\d|^/(get-artifact|model-versions/get-artifact|graphql)$|^/$|^/static-files/`)
 
 func routesOf(t *testing.T) gin.RoutesInfo {
 	t.Helper()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-ml/slipway/api/middleware"
 	"github.com/slipway-ml/slipway/api/mlflow"
+	"github.com/slipway-ml/slipway/api/ui"
 	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/models"
 )
@@ -41,6 +42,7 @@ type Handlers struct {
 	Artifacts mlflow.Artifacts
 	Common    v1.Common
 	Gateway   Gateway
+	Pages     ui.Pages
 }
 
 // Options are the edge's settings.

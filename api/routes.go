@@ -38,6 +38,10 @@ type Route struct {
 // routes is the table.
 func routes(h Handlers) ([]Route, error) {
 	table := []Route{
+		{http.MethodGet, "/", Public, h.Pages.Index},
+		{http.MethodHead, "/", Public, h.Pages.Index},
+		{http.MethodGet, "/static-files/*path", Public, h.Pages.Static},
+		{http.MethodHead, "/static-files/*path", Public, h.Pages.Static},
 		{http.MethodGet, "/health", Public, h.Health},
 		{http.MethodGet, "/version", Public, h.Version},
 		{http.MethodGet, "/metrics", Read, h.Metrics},

@@ -68,6 +68,9 @@ func (a *App) wire(ctx context.Context) (*parts, error) {
 	}
 	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Common: v1.Common{Keys: idempotency.Service{DB: a.data}, Up: a.up}}
 	a.wireTracking(p)
+	if err := a.wirePages(p); err != nil {
+		return nil, err
+	}
 	a.wireRegistry(p)
 	if err := a.wireWebhooks(p); err != nil {
 		return nil, err

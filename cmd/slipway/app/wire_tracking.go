@@ -1,12 +1,14 @@
 package app
 
 import (
+	"context"
 	"encoding/hex"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/slipway-ml/slipway/api/mlflow"
+	"github.com/slipway-ml/slipway/api/ui"
 	"github.com/slipway-ml/slipway/services/tracking"
 )
 
@@ -24,4 +26,14 @@ func (a *App) wireTracking(p *parts) {
 func newID() string {
 	id := uuid.Must(uuid.NewV7())
 	return hex.EncodeToString(id[:])
+}
+
+// wirePages opens the folder of MLflow's web interface, where one is named.
+func (a *App) wirePages(p *parts) (err error) {
+	p.handlers.Pages, err = ui.Open(a.cfg.MLflowUI)
+	if err != nil {
+		return err
+	}
+	p.stop = append(p.stop, func(context.Context) error { return p.handlers.Pages.Close() })
+	return nil
 }
