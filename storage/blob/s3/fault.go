@@ -67,7 +67,7 @@ func (s *Store) fault(key string, err error) error {
 	case code != "":
 		return models.Errorf(models.KindUnavailable, "The artifact store s3://%s answers %s.", s.bucket, code).Because(err)
 	}
-	where := s.options.Endpoint
+	where := s.endpoint
 	if where == "" {
 		where = "Amazon S3"
 	}

@@ -14,6 +14,7 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage/blob"
@@ -41,11 +42,16 @@ const (
 
 // Store implements blob.Store on a bucket, below a prefix.
 type Store struct {
-	client  *s3.Client
-	up      *transfermanager.Client
-	bucket  string
-	prefix  string // "" or ends in a slash
-	options Options
+	client   *s3.Client
+	presign  *s3.PresignClient
+	up       *transfermanager.Client
+	bucket   string
+	prefix   string // "" or ends in a slash
+	endpoint string
+
+	// How new objects are encrypted; "" and nil leave it to the bucket.
+	sse    types.ServerSideEncryption
+	kmsKey *string
 }
 
 var (
@@ -88,7 +94,12 @@ func New(ctx context.Context, address string, o Options) (*Store, error) {
 		so.RequestChecksumCalculation, so.ResponseChecksumValidation = checksums, validation
 		so.DisableLogOutputChecksumValidationSkipped = true
 	})
-	s := &Store{client: client, bucket: u.Host, options: o}
+	s := &Store{
+		client: client, presign: s3.NewPresignClient(client), bucket: u.Host, endpoint: o.Endpoint, sse: types.ServerSideEncryption(o.SSE),
+	}
+	if o.KMSKeyID != "" {
+		s.kmsKey = &o.KMSKeyID
+	}
 	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
 		s.prefix = prefix + "/"
 	}

@@ -18,7 +18,7 @@ func (s *Store) PresignGet(ctx context.Context, key string, valid time.Duration)
 	if err := blob.CheckKey(key); err != nil {
 		return blob.Presigned{}, err
 	}
-	out, err := s3.NewPresignClient(s.client).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.at(key)}, s3.WithPresignExpires(valid))
+	out, err := s.presign.PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.at(key)}, s3.WithPresignExpires(valid))
 	if err != nil {
 		return blob.Presigned{}, s.fault(key, err)
 	}
@@ -30,14 +30,8 @@ func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration)
 	if err := blob.CheckKey(key); err != nil {
 		return blob.Presigned{}, err
 	}
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.at(key)}
-	if s.options.SSE != "" {
-		in.ServerSideEncryption = types.ServerSideEncryption(s.options.SSE)
-	}
-	if s.options.KMSKeyID != "" {
-		in.SSEKMSKeyId = &s.options.KMSKeyID
-	}
-	out, err := s3.NewPresignClient(s.client).PresignPutObject(ctx, in, s3.WithPresignExpires(valid))
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.at(key), ServerSideEncryption: s.sse, SSEKMSKeyId: s.kmsKey}
+	out, err := s.presign.PresignPutObject(ctx, in, s3.WithPresignExpires(valid))
 	if err != nil {
 		return blob.Presigned{}, s.fault(key, err)
 	}
@@ -60,14 +54,9 @@ func (s *Store) CreateUpload(ctx context.Context, key string) (string, error) {
 	if err := blob.CheckKey(key); err != nil {
 		return "", err
 	}
-	in := &s3.CreateMultipartUploadInput{Bucket: &s.bucket, Key: s.at(key)}
-	if s.options.SSE != "" {
-		in.ServerSideEncryption = types.ServerSideEncryption(s.options.SSE)
-	}
-	if s.options.KMSKeyID != "" {
-		in.SSEKMSKeyId = &s.options.KMSKeyID
-	}
-	out, err := s.client.CreateMultipartUpload(ctx, in)
+	out, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket: &s.bucket, Key: s.at(key), ServerSideEncryption: s.sse, SSEKMSKeyId: s.kmsKey,
+	})
 	if err != nil {
 		return "", s.fault(key, err)
 	}
@@ -76,7 +65,7 @@ func (s *Store) CreateUpload(ctx context.Context, key string) (string, error) {
 
 // PresignPart implements blob.Presigner.
 func (s *Store) PresignPart(ctx context.Context, key, upload string, number int, valid time.Duration) (blob.Presigned, error) {
-	out, err := s3.NewPresignClient(s.client).PresignUploadPart(ctx, &s3.UploadPartInput{
+	out, err := s.presign.PresignUploadPart(ctx, &s3.UploadPartInput{
 		Bucket: &s.bucket, Key: s.at(key), UploadId: &upload, PartNumber: aws.Int32(int32(number)),
 	}, s3.WithPresignExpires(valid))
 	if err != nil {

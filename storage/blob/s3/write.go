@@ -28,12 +28,9 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (b
 		return blob.Object{}, err
 	}
 	body := &body{ctx: ctx, r: r, key: key, size: size, hash: sha256.New()}
-	in := &transfermanager.UploadObjectInput{Bucket: &s.bucket, Key: s.at(key), Body: body}
-	if s.options.SSE != "" {
-		in.ServerSideEncryption = tmtypes.ServerSideEncryption(s.options.SSE)
-	}
-	if s.options.KMSKeyID != "" {
-		in.SSEKMSKeyID = &s.options.KMSKeyID
+	in := &transfermanager.UploadObjectInput{
+		Bucket: &s.bucket, Key: s.at(key), Body: body,
+		ServerSideEncryption: tmtypes.ServerSideEncryption(s.sse), SSEKMSKeyID: s.kmsKey,
 	}
 	_, err := s.up.UploadObject(ctx, in, func(o *transfermanager.Options) {
 		o.PartSizeBytes = max(partSize, size/o.MaxUploadParts+1)
@@ -104,14 +101,9 @@ func (s *Store) Copy(ctx context.Context, src, dst string) error {
 	if o.Size >= maxCopy {
 		return s.copyParts(ctx, source, dst, o.Size)
 	}
-	in := &s3.CopyObjectInput{Bucket: &s.bucket, Key: s.at(dst), CopySource: &source}
-	if s.options.SSE != "" {
-		in.ServerSideEncryption = types.ServerSideEncryption(s.options.SSE)
-	}
-	if s.options.KMSKeyID != "" {
-		in.SSEKMSKeyId = &s.options.KMSKeyID
-	}
-	_, err = s.client.CopyObject(ctx, in)
+	_, err = s.client.CopyObject(ctx, &s3.CopyObjectInput{
+		Bucket: &s.bucket, Key: s.at(dst), CopySource: &source, ServerSideEncryption: s.sse, SSEKMSKeyId: s.kmsKey,
+	})
 	return s.fault(src, err)
 }
 

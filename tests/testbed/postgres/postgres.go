@@ -166,22 +166,11 @@ func shared(t testing.TB) string {
 	available(t)
 	one.Do(func() {
 		if one.cluster, one.err = start(t); one.err == nil {
-			one.err = one.cluster.stopWithProgram()
+			one.cluster.alive, one.err = testbed.StopWithProgram(script("stop"), one.cluster.Dir)
 		}
 	})
 	if one.err != nil {
 		t.Fatalf("start Postgres: %v", one.err)
 	}
 	return one.cluster.URI
-}
-
-// stopWithProgram leaves a process that stops the cluster when this one has
-// ended, however it ended: the pipe between them closes then.
-func (c *Cluster) stopWithProgram() error {
-	watch := exec.Command("sh", "-c", `cat >/dev/null; "$0" "$1"; rm -rf "$1"`, script("stop"), c.Dir)
-	var err error
-	if c.alive, err = watch.StdinPipe(); err != nil {
-		return err
-	}
-	return watch.Start()
 }

@@ -50,7 +50,7 @@ func Shared(t testing.TB) *Server {
 			one.server = &Server{URL: url}
 		} else if testbed.Program(t, "weed") != "" {
 			if one.server, one.err = start(); one.err == nil {
-				one.err = one.server.stopWithProgram()
+				one.server.alive, one.err = testbed.StopWithProgram(script("stop"), one.server.dir)
 			}
 		}
 	})
@@ -137,15 +137,4 @@ func start() (*Server, error) {
 		return nil, fmt.Errorf("%w: %s", err, &problem)
 	}
 	return &Server{URL: strings.TrimSpace(string(url)), dir: dir}, nil
-}
-
-// stopWithProgram leaves a process that stops the server when this one has
-// ended, however it ended: the pipe between them closes then.
-func (s *Server) stopWithProgram() error {
-	watch := exec.Command("sh", "-c", `cat >/dev/null; "$0" "$1"; rm -rf "$1"`, script("stop"), s.dir)
-	var err error
-	if s.alive, err = watch.StdinPipe(); err != nil {
-		return err
-	}
-	return watch.Start()
 }
