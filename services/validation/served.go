@@ -104,20 +104,23 @@ func (s *Served) wait(ctx context.Context, address string, words *lastLines) err
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
+		var result *deploy.RunResult
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("slipway-serve has not loaded the model: %w", ctx.Err())
-		case result := <-s.ended:
-			s.ended <- result
-			return words.blame(result)
+		case ended := <-s.ended:
+			s.ended <- ended
+			result = &ended
 		case <-tick.C:
 		}
 		text, err := os.ReadFile(address)
-		if err != nil {
-			continue
+		switch {
+		case err == nil: // it has served, also if it has ended since
+			s.URL = "http://" + strings.TrimSpace(string(text))
+			return s.Get(ctx, "/version", &s.Facts)
+		case result != nil:
+			return words.blame(*result)
 		}
-		s.URL = "http://" + strings.TrimSpace(string(text))
-		return s.Get(ctx, "/version", &s.Facts)
 	}
 }
 
