@@ -169,7 +169,11 @@ func TestASlipwayServeThatDiesIsNoJudgement(t *testing.T) {
 			script := filepath.Join(t.TempDir(), "slipway-serve")
 			require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700))
 			w.Settings.Serve, w.Settings.Runtime = script, script
-			w.apply(detectionStep + "      timeout: 2s\n")
+			step := detectionStep
+			if name == "without an answer to give" {
+				step += "      timeout: 2s\n"
+			}
+			w.apply(step)
 			v := w.validate(w.register(onnxFiles(t, "v1")))
 			require.Equal(t, models.ValidationErrored, v.State)
 			require.Contains(t, v.Reason, tt.want)
