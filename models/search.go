@@ -10,6 +10,14 @@ const (
 	EntityParam     Entity = "param"
 	EntityTag       Entity = "tag"
 	EntityDataset   Entity = "dataset"
+
+	// Of traces.
+	EntityMetadata    Entity = "metadata"
+	EntitySpan        Entity = "span"
+	EntityFeedback    Entity = "feedback"
+	EntityExpectation Entity = "expectation"
+	EntityIssue       Entity = "issue"
+	EntityAssessment  Entity = "assessment" // in filters of metrics
 )
 
 // Op compares.
@@ -25,6 +33,7 @@ const (
 	OpGreaterEqual Op = ">="
 	OpLike         Op = "LIKE"
 	OpILike        Op = "ILIKE"
+	OpRLike        Op = "RLIKE" // a regular expression that matches somewhere
 	OpIn           Op = "IN"
 	OpNotIn        Op = "NOT IN"
 	OpIsNull       Op = "IS NULL"
@@ -56,10 +65,10 @@ type Order struct {
 // DatasetRefByDigest names a dataset of a run; a digest of "" is any.
 type DatasetRefByDigest struct{ Name, Digest string }
 
-// Search selects experiments, runs, logged models, registered models or model
-// versions, a page at a time.
+// Search selects experiments, runs, logged models, traces, registered models or
+// model versions, a page at a time.
 type Search struct {
-	ExperimentIDs []int64 // runs and logged models: of these only
+	ExperimentIDs []int64 // runs, logged models and traces: of these only
 	Filter        []Condition
 	Order         []Order // the noun's own default follows
 	View          ViewType

@@ -46,6 +46,7 @@ type Tx interface {
 
 	// What training leaves behind.
 	TrackingTx
+	TraceTx
 
 	// What is validated, and how.
 	Pipelines() PipelineStore

@@ -96,6 +96,8 @@ func (db *DB) explain(ctx context.Context, err error) error {
 		return unavailable("the database takes no writes now: it is read-only; try again")
 	case state == "22021" || state == "22P05":
 		return models.Errorf(models.KindInvalid, "a text has a NUL character or is no UTF-8: leave that out").Because(err)
+	case state == "2201B":
+		return models.Errorf(models.KindInvalid, "Postgres does not take the regular expression after RLIKE: write it in its syntax").Because(err)
 	case state == "57014" || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone):
 		return unavailable("the database took longer than --db-statement-timeout allows; try again, or ask for less")
 	case lost(err):

@@ -127,6 +127,9 @@ func (db *DB) openSQLite(path string, opts Options) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("make the database's folder: %w", err)
 	}
+	if err := registerRegexp(); err != nil {
+		return fmt.Errorf("teach SQLite regular expressions: %w", err)
+	}
 	lock, err := lockFile(path + ".lock")
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return models.Errorf(models.KindConflict, "the database %s is in use by another slipway server; stop it, or use Postgres for several servers", path).Because(err)

@@ -126,7 +126,7 @@ func (t *tx) compile(n searchable, q models.Search) (*statement, error) {
 	return s, t.beginAt(s, q.After)
 }
 
-// keysNamed lists the keys of metrics, params and tags in a search.
+// keysNamed lists the keys of metrics, params, tags and metadata in a search.
 func keysNamed(q models.Search) []string {
 	var names []string
 	for _, c := range q.Filter {
@@ -255,6 +255,11 @@ func (t *tx) compare(expr string, c models.Condition) (string, []any) {
 			return expr + " ILIKE ? ESCAPE ''", []any{c.Text}
 		}
 		return expr + " LIKE ?", []any{c.Text}
+	case models.OpRLike:
+		if postgres {
+			return expr + " ~ ?", []any{c.Text}
+		}
+		return expr + " REGEXP ?", []any{c.Text}
 	default:
 	}
 	op := string(c.Op)
