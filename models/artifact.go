@@ -15,7 +15,21 @@ type Artifact struct {
 	Key      string // the artifact store's key
 	Size     int64
 	SHA256   string    // hex
-	Modified time.Time // as the store tells it: another time is another content
+	Modified time.Time // as the store tells it
+	ETag     string    // the store's own mark of the bytes; "" where it has none
+}
+
+// Is tells whether what stands in the store now, by its size, mark and time, is
+// what was recorded. A mark says it to the byte; a time alone only as far as
+// the store counts it.
+func (a Artifact) Is(size int64, etag string, modified time.Time) bool {
+	if a.Size != size {
+		return false
+	}
+	if a.ETag != "" && etag != "" {
+		return a.ETag == etag
+	}
+	return a.Modified.UnixMicro() == modified.UnixMicro()
 }
 
 // ArtifactScheme is the URI scheme of what a server's artifact routes serve.

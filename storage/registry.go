@@ -1,6 +1,10 @@
 package storage
 
-import "github.com/slipway-ml/slipway/models"
+import (
+	"time"
+
+	"github.com/slipway-ml/slipway/models"
+)
 
 // RegisteredModelStore keeps registered models, with their tags and aliases.
 // Deleting one frees its name; what refers to its id goes on doing so.
@@ -67,8 +71,9 @@ type ManifestStore interface {
 	Put(versionID int64, entries []models.ManifestEntry) error
 	// Get reads a version's entries in the order of paths.
 	Get(versionID int64) ([]models.ManifestEntry, error)
-	// Seal records the digest and the resting place of one entry that was not hashed.
-	Seal(versionID int64, e models.ManifestEntry) error
+	// Seal records the digest and the resting place of one entry that was not
+	// hashed, unless its bytes have been moved from a key meanwhile.
+	Seal(versionID int64, from string, e models.ManifestEntry) error
 	// Cited gives one entry for each key at or under a path that a living
 	// version cites.
 	Cited(path string) ([]models.ManifestEntry, error)
@@ -84,4 +89,10 @@ type ArtifactStore interface {
 	Under(path string) ([]models.Artifact, error)
 	// Forget removes what stands at or under a path.
 	Forget(path string) error
+	// AllowUpload says that until a time somebody may write a key past us, and
+	// forgets what was recorded of it.
+	AllowUpload(key string, until time.Time) error
+	// Writable gives the keys at or under a path that somebody may still write
+	// past us.
+	Writable(path string) (map[string]bool, error)
 }

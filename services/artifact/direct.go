@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/blob"
 )
 
@@ -70,11 +71,15 @@ func (s *Service) UploadIn(ctx context.Context, root Root, name string, valid ti
 		return blob.Presigned{}, err
 	}
 	at := path.Join(root.key, below)
-	if err := s.vacate(ctx, at); err != nil {
+	valid = bound(valid)
+	if err := s.vacate(ctx, at, valid); err != nil {
 		return blob.Presigned{}, err
 	}
-	return p.PresignPut(ctx, at, bound(valid))
+	return p.PresignPut(ctx, at, valid)
 }
+
+// lastUpload is how long after its URL's end an upload that it began may last.
+const lastUpload = 12 * time.Hour
 
 func bound(valid time.Duration) time.Duration {
 	if valid <= 0 || valid > 7*24*time.Hour { // S3 signs for a week at most
@@ -83,8 +88,19 @@ func bound(valid time.Duration) time.Duration {
 	return valid
 }
 
-// vacate frees a path for bytes that somebody else will put there.
-func (s *Service) vacate(ctx context.Context, at string) error {
+// vacate frees a path for bytes that somebody else will put there, now or as
+// often as the URL can be used: bytes that a manifest cites get a name of their
+// own at once, and a version that is registered meanwhile cites a copy.
+func (s *Service) vacate(ctx context.Context, at string, valid time.Duration) error {
+	if err := s.db.InTx(ctx, func(tx storage.Tx) error {
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		return tx.Artifacts().AllowUpload(at, now.Add(valid+lastUpload))
+	}); err != nil {
+		return err
+	}
 	lock := s.lock(at)
 	lock.Lock()
 	defer lock.Unlock()

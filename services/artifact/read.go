@@ -19,6 +19,7 @@ type File struct {
 	Modified time.Time
 
 	key   string
+	entry *models.ManifestEntry // of a version: what is read whole is verified
 	blobs blob.Store
 	ctx   context.Context //nolint:containedctx // of the request that reads it
 }
@@ -26,6 +27,9 @@ type File struct {
 // Open reads from offset to the end.
 func (f File) Open(offset int64) (io.ReadCloser, error) {
 	r, _, err := f.blobs.Get(f.ctx, f.key, offset, -1)
+	if err == nil && f.entry != nil && offset == 0 {
+		return verify(r, *f.entry), nil
+	}
 	return r, err
 }
 

@@ -119,6 +119,4 @@ func (s *Service) copyOff(ctx context.Context, e models.ManifestEntry, recorded 
 }
 
 // unchanged tells whether an object is still the one that was recorded.
-func unchanged(a models.Artifact, o blob.Object) bool {
-	return a.Size == o.Size && a.Modified.UnixMicro() == o.Modified.UnixMicro()
-}
+func unchanged(a models.Artifact, o blob.Object) bool { return a.Is(o.Size, o.ETag, o.Modified) }

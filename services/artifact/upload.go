@@ -35,7 +35,7 @@ func (s *Service) Put(ctx context.Context, path string, r io.Reader, size int64)
 	if err != nil {
 		return models.Artifact{}, err
 	}
-	a := models.Artifact{Key: o.Key, Size: o.Size, SHA256: o.SHA256, Modified: o.Modified}
+	a := models.Artifact{Key: o.Key, Size: o.Size, SHA256: o.SHA256, Modified: o.Modified, ETag: o.ETag}
 	// The bytes are in place: their record is written also if the caller leaves.
 	return a, s.db.InTx(context.WithoutCancel(ctx), func(tx storage.Tx) error { return tx.Artifacts().Put(a) })
 }

@@ -44,12 +44,16 @@ func (s *Service) Manifest(ctx context.Context, versionID int64) (m models.Manif
 func (s *Service) Open(ctx context.Context, e models.ManifestEntry) (io.ReadCloser, error) {
 	r, _, err := s.blobs.Get(ctx, e.Key, 0, -1)
 	if models.IsKind(err, models.KindNotFound) {
-		return nil, models.Errorf(models.KindConflict, "%s: its bytes are no longer in the artifact store", e.Path).Because(err)
+		return nil, gone(e).Because(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", e.Path, err)
 	}
-	return &verified{r: r, entry: e, hash: sha256.New()}, nil
+	return verify(r, e), nil
+}
+
+func verify(r io.ReadCloser, e models.ManifestEntry) io.ReadCloser {
+	return &verified{r: r, entry: e, hash: sha256.New()}
 }
 
 type verified struct {
@@ -59,14 +63,15 @@ type verified struct {
 	n     int64
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. The last bytes of a file that is not what was
+// frozen are held back: who counts them sees that it is not whole.
 func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.r.Read(p)
 	v.n += int64(n)
 	_, _ = v.hash.Write(p[:n])
-	if v.n > v.entry.Size || errors.Is(err, io.EOF) {
+	if v.n >= v.entry.Size || errors.Is(err, io.EOF) {
 		if got := hex.EncodeToString(v.hash.Sum(nil)); v.n != v.entry.Size || got != v.entry.SHA256 {
-			return n, models.Errorf(models.KindConflict, "%s is not what was registered: %d bytes with SHA-256 %s, the manifest says %d with %s",
+			return 0, models.Errorf(models.KindConflict, "%s is not what was registered: %d bytes with SHA-256 %s, the manifest says %d with %s",
 				v.entry.Path, v.n, got, v.entry.Size, v.entry.SHA256)
 		}
 	}
@@ -127,7 +132,9 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// VersionFile finds a file of a version by its path in the manifest.
+// VersionFile finds a file of a version by its path in the manifest. Where the
+// bytes are not what was registered, it is a conflict here, or the last read of
+// the whole file fails with one.
 func (s *Service) VersionFile(ctx context.Context, versionID int64, name string) (File, error) {
 	name, err := fileBelow(name)
 	if err != nil {
@@ -141,9 +148,60 @@ func (s *Service) VersionFile(ctx context.Context, versionID int64, name string)
 	if !ok {
 		return File{}, models.Errorf(models.KindNotFound, "No such artifact: '%s'", name)
 	}
-	o, err := s.blobs.Stat(ctx, e.Key)
-	if err != nil {
-		return File{}, err
+	for {
+		o, err := s.cited(ctx, e)
+		if err == nil {
+			return File{Name: path.Base(name), Size: o.Size, SHA256: e.SHA256, Modified: o.Modified, key: e.Key, entry: &e, blobs: s.blobs, ctx: ctx}, nil
+		}
+		if !models.IsKind(err, models.KindConflict) {
+			return File{}, err
+		}
+		now, found := s.moved(ctx, versionID, e)
+		if !found {
+			return File{}, err
+		}
+		e = now
 	}
-	return File{Name: path.Base(name), Size: o.Size, SHA256: e.SHA256, Modified: o.Modified, key: e.Key, blobs: s.blobs, ctx: ctx}, nil
+}
+
+// cited looks whether an entry's bytes still are what was recorded of them,
+// without reading them.
+func (s *Service) cited(ctx context.Context, e models.ManifestEntry) (blob.Object, error) {
+	o, err := s.blobs.Stat(ctx, e.Key)
+	if models.IsKind(err, models.KindNotFound) {
+		return o, gone(e).Because(err)
+	}
+	if err != nil || reserved(e.Key) && o.Size == e.Size {
+		return o, err
+	}
+	var recorded []models.Artifact
+	if err := s.db.Look(ctx, func(tx storage.Tx) (err error) {
+		recorded, err = tx.Artifacts().Under(e.Key)
+		return err
+	}); err != nil {
+		return o, err
+	}
+	known := len(recorded) > 0 && recorded[0].Key == e.Key
+	if o.Size != e.Size || known && (recorded[0].SHA256 != e.SHA256 || !unchanged(recorded[0], o)) {
+		return o, models.Errorf(models.KindConflict, "%s is not what was registered: it was changed in the artifact store", e.Path)
+	}
+	return o, nil
+}
+
+func gone(e models.ManifestEntry) *models.Error {
+	return models.Errorf(models.KindConflict, "%s: its bytes are no longer in the artifact store", e.Path)
+}
+
+// moved gives an entry as the manifest has it now, where its bytes have got a
+// name of their own since it was read.
+func (s *Service) moved(ctx context.Context, versionID int64, e models.ManifestEntry) (models.ManifestEntry, bool) {
+	var entries []models.ManifestEntry
+	if s.db.View(ctx, func(tx storage.Tx) (err error) {
+		entries, err = tx.Manifests().Get(versionID)
+		return err
+	}) != nil {
+		return e, false
+	}
+	now, ok := models.Manifest{Entries: entries}.Find(e.Path)
+	return now, ok && now.Key != e.Key
 }

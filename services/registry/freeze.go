@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,13 +55,21 @@ func (src source) entries(tx storage.Tx, files []blob.Object) ([]models.Manifest
 	for _, a := range recorded {
 		known[a.Key] = a
 	}
+	// A file that a URL which was given out can still replace is cited by a
+	// copy of its own.
+	var writable map[string]bool
+	if src.direct {
+		if writable, err = tx.Artifacts().Writable(src.folder); err != nil {
+			return nil, err
+		}
+	}
 	entries := make([]models.ManifestEntry, len(files))
 	for i, o := range files {
 		e := models.ManifestEntry{Path: strings.TrimPrefix(o.Key, src.folder+"/"), Size: o.Size, Key: o.Key}
 		if o.Key == src.folder {
 			e.Path = path.Base(o.Key)
 		}
-		if a, ok := known[o.Key]; ok && a.Size == o.Size && a.Modified.UnixMicro() == o.Modified.UnixMicro() {
+		if a, ok := known[o.Key]; ok && !writable[o.Key] && a.Is(o.Size, o.ETag, o.Modified) {
 			e.SHA256 = a.SHA256
 		}
 		entries[i] = e
@@ -85,36 +94,43 @@ func (h Hash) Work(ctx context.Context, j job.Job) error {
 	if err := j.Decode(&args); err != nil {
 		return err
 	}
-	var entries []models.ManifestEntry
-	err := h.DB.View(ctx, func(tx storage.Tx) error {
-		v, err := tx.Versions().Get(args.VersionID)
+	for {
+		entries, err := h.unsealed(ctx, args.VersionID)
+		if models.IsKind(err, models.KindNotFound) {
+			return nil // deleted since
+		}
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			return h.DB.InTx(ctx, func(tx storage.Tx) error { return sealed(tx, args) })
+		}
+		for _, e := range entries { // one whose bytes are moved meanwhile comes again
+			if err := h.seal(ctx, args.VersionID, e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// unsealed gives a version's entries that have no digest yet.
+func (h Hash) unsealed(ctx context.Context, versionID int64) (entries []models.ManifestEntry, err error) {
+	err = h.DB.View(ctx, func(tx storage.Tx) error {
+		v, err := tx.Versions().Get(versionID)
 		if err != nil || v.Files != models.FilesHashing {
 			return err
 		}
 		entries, err = tx.Manifests().Get(v.ID)
 		return err
 	})
-	if models.IsKind(err, models.KindNotFound) {
-		return nil // deleted since
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.SHA256 != "" {
-			continue
-		}
-		if err := h.seal(ctx, args.VersionID, e); err != nil {
-			return err
-		}
-	}
-	return h.DB.InTx(ctx, func(tx storage.Tx) error { return sealed(tx, args) })
+	return slices.DeleteFunc(entries, func(e models.ManifestEntry) bool { return e.SHA256 != "" }), err
 }
 
 func (h Hash) seal(ctx context.Context, versionID int64, e models.ManifestEntry) error {
 	name := sha256.Sum256([]byte(e.Path))
 	kept := fmt.Sprintf("%s/versions/%d/%s", blob.Reserved, versionID, hex.EncodeToString(name[:]))
-	if err := h.Blobs.Copy(ctx, e.Key, kept); err != nil {
+	from := e.Key
+	if err := h.Blobs.Copy(ctx, from, kept); err != nil {
 		return fmt.Errorf("keep %s: %w", e.Path, err)
 	}
 	r, o, err := h.Blobs.Get(ctx, kept, 0, -1)
@@ -132,7 +148,7 @@ func (h Hash) seal(ctx context.Context, versionID int64, e models.ManifestEntry)
 		return fmt.Errorf("hash %s: %w", e.Path, err)
 	}
 	e.Key, e.Size, e.SHA256 = kept, o.Size, hex.EncodeToString(hash.Sum(nil))
-	return h.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Manifests().Seal(versionID, e) })
+	return h.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Manifests().Seal(versionID, from, e) })
 }
 
 // sealed freezes a version all of whose files have digests, once.

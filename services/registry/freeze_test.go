@@ -118,7 +118,7 @@ func TestTheHashJobGoesOnWhereItStopped(t *testing.T) {
 	require.True(t, models.IsKind(err, models.KindConflict), "%v", err)
 
 	require.NoError(t, h.db.InTx(t.Context(), func(tx storage.Tx) error { // as if the first run had died here
-		return tx.Manifests().Seal(v.ID, models.ManifestEntry{Path: "a", Size: 9, SHA256: "made before", Key: "kept"})
+		return tx.Manifests().Seal(v.ID, root+"a", models.ManifestEntry{Path: "a", Size: 9, SHA256: "made before", Key: "kept"})
 	}))
 	h.hash(t, v)
 	m, err := h.artifacts.Manifest(t.Context(), v.ID)

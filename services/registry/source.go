@@ -21,6 +21,7 @@ type source struct {
 	folder        string // in our store; "" where it is none
 	copied        int64  // the version it is a copy of
 	outside       bool   // the files are not in our store
+	direct        bool   // clients get URLs by which they write to our store past us
 	roots         models.ArtifactRoots
 }
 

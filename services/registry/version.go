@@ -41,6 +41,7 @@ func (s *Service) Register(ctx context.Context, in NewVersion) (v models.Version
 	}); err != nil {
 		return v, err
 	}
+	_, src.direct = blob.As[blob.Presigner](s.Blobs)
 	files, err := s.listed(ctx, src)
 	if err != nil {
 		return v, err

@@ -14,6 +14,7 @@ type Object struct {
 	Key      string // slash-separated, no leading slash, no "." or ".." element
 	Size     int64
 	SHA256   string // hex; "" where the store does not know it without reading
+	ETag     string // the store's own mark of the bytes; "" where it has none
 	Modified time.Time
 }
 

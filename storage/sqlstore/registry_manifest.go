@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"time"
+
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
 )
@@ -31,17 +33,17 @@ type artifactStore struct{ *tx }
 func (t *tx) Artifacts() storage.ArtifactStore { return artifactStore{t} }
 
 func (s artifactStore) Put(a models.Artifact) error {
-	return s.later(`INSERT INTO artifact (key, size, sha256, modified_us) VALUES (?, ?, ?, ?)
-		ON CONFLICT (key) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256, modified_us = excluded.modified_us`,
-		a.Key, a.Size, a.SHA256, a.Modified.UnixMicro())
+	return s.later(`INSERT INTO artifact (key, size, sha256, modified_us, etag) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (key) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256, modified_us = excluded.modified_us, etag = excluded.etag`,
+		a.Key, a.Size, a.SHA256, a.Modified.UnixMicro(), a.ETag)
 }
 
 func (s artifactStore) Under(path string) ([]models.Artifact, error) {
 	var list []models.Artifact
-	err := s.scan("SELECT key, size, sha256, modified_us FROM artifact WHERE "+under+" ORDER BY key", underArgs(path), func(scan scanner) error {
+	err := s.scan("SELECT key, size, sha256, modified_us, etag FROM artifact WHERE "+under+" ORDER BY key", underArgs(path), func(scan scanner) error {
 		var a models.Artifact
 		var modified int64
-		if err := scan(&a.Key, &a.Size, &a.SHA256, &modified); err != nil {
+		if err := scan(&a.Key, &a.Size, &a.SHA256, &modified, &a.ETag); err != nil {
 			return err
 		}
 		a.Modified = fromMicros(modified)
@@ -49,6 +51,32 @@ func (s artifactStore) Under(path string) ([]models.Artifact, error) {
 		return nil
 	})
 	return list, err
+}
+
+// AllowUpload implements storage.ArtifactStore.
+func (s artifactStore) AllowUpload(key string, until time.Time) error {
+	if _, err := s.alone().exec("DELETE FROM artifact WHERE key = ?", key); err != nil {
+		return err
+	}
+	_, err := s.exec(`INSERT INTO presigned_upload (key, until_us) VALUES (?, ?)
+		ON CONFLICT (key) DO UPDATE SET until_us = CASE WHEN excluded.until_us > presigned_upload.until_us
+			THEN excluded.until_us ELSE presigned_upload.until_us END`, key, until.UnixMicro())
+	return err
+}
+
+// Writable implements storage.ArtifactStore.
+func (s artifactStore) Writable(path string) (map[string]bool, error) {
+	now, err := s.Now()
+	if err != nil {
+		return nil, err
+	}
+	keys := map[string]bool{}
+	return keys, s.scan("SELECT key FROM presigned_upload WHERE "+under+" AND until_us > ?", append(underArgs(path), now.UnixMicro()), func(scan scanner) error {
+		var key string
+		err := scan(&key)
+		keys[key] = true
+		return err
+	})
 }
 
 func (s artifactStore) Forget(path string) error {
@@ -87,9 +115,9 @@ func (s manifestStore) entries(where string, args ...any) ([]models.ManifestEntr
 	return list, nil
 }
 
-func (s manifestStore) Seal(versionID int64, e models.ManifestEntry) error {
-	return s.db.Exec("UPDATE manifest_entry SET size = ?, sha256 = ?, key = ? WHERE version_id = ? AND path = ? AND sha256 = ''",
-		e.Size, e.SHA256, e.Key, versionID, e.Path).Error
+func (s manifestStore) Seal(versionID int64, from string, e models.ManifestEntry) error {
+	return s.db.Exec("UPDATE manifest_entry SET size = ?, sha256 = ?, key = ? WHERE version_id = ? AND path = ? AND sha256 = '' AND key = ?",
+		e.Size, e.SHA256, e.Key, versionID, e.Path, from).Error
 }
 
 func (s manifestStore) Cited(path string) ([]models.ManifestEntry, error) {

@@ -3,6 +3,7 @@ package storagetest
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -190,14 +191,28 @@ func manifests(t *testing.T, db storage.DB) {
 		require.NoError(t, err)
 		require.Len(t, under, 3)
 
+		now, err := tx.Now()
+		require.NoError(t, err)
+		for key, valid := range map[string]time.Duration{"1/b": time.Hour, "1/over": -time.Hour, "3/b": time.Hour} {
+			require.NoError(t, tx.Artifacts().AllowUpload(key, now.Add(valid)))
+		}
+		require.NoError(t, tx.Artifacts().AllowUpload("1/b", now.Add(time.Minute)), "the longer one holds")
+		writable, err := tx.Artifacts().Writable("1")
+		require.NoError(t, err)
+		require.Equal(t, map[string]bool{"1/b": true}, writable)
+		under, err = tx.Artifacts().Under("1/b")
+		require.NoError(t, err)
+		require.Empty(t, under, "what was recorded of it is no more")
+
 		require.NoError(t, tx.Manifests().Put(v.ID, []models.ManifestEntry{
 			{Path: "b", Size: 1, SHA256: "sb", Key: "1/b"}, {Path: "a", Key: "1/a"}, {Path: "c/d", Size: 1, SHA256: "sb", Key: "1/b"},
 		}))
 		cited, err := tx.Manifests().Cited("1")
 		require.NoError(t, err)
 		require.Equal(t, []models.ManifestEntry{{Key: "1/a"}, {Key: "1/b", Size: 1, SHA256: "sb"}}, cited)
-		require.NoError(t, tx.Manifests().Seal(v.ID, models.ManifestEntry{Path: "a", Size: 3, SHA256: "sa", Key: "kept/a"}))
-		require.NoError(t, tx.Manifests().Seal(v.ID, models.ManifestEntry{Path: "b", SHA256: "other"}), "what has a digest keeps it")
+		require.NoError(t, tx.Manifests().Seal(v.ID, "2/a", models.ManifestEntry{Path: "a", SHA256: "other"}), "its bytes have been moved")
+		require.NoError(t, tx.Manifests().Seal(v.ID, "1/a", models.ManifestEntry{Path: "a", Size: 3, SHA256: "sa", Key: "kept/a"}))
+		require.NoError(t, tx.Manifests().Seal(v.ID, "1/b", models.ManifestEntry{Path: "b", SHA256: "other"}), "what has a digest keeps it")
 		require.NoError(t, tx.Manifests().Move("1/b", "sb", "kept/b"))
 		entries, err := tx.Manifests().Get(v.ID)
 		require.NoError(t, err)

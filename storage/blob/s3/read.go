@@ -30,7 +30,7 @@ func (s *Store) head(ctx context.Context, key string) (o blob.Object, tag *strin
 	if err != nil {
 		return blob.Object{}, nil, s.fault(key, err)
 	}
-	return blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), Modified: out.LastModified.UTC()}, out.ETag, nil
+	return blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), ETag: mark(out.ETag), Modified: out.LastModified.UTC()}, out.ETag, nil
 }
 
 // Get implements blob.Store. A connection that breaks is taken up where it
@@ -46,7 +46,7 @@ func (s *Store) Get(ctx context.Context, key string, offset, length int64) (io.R
 	if err != nil {
 		return nil, blob.Object{}, s.fault(key, err)
 	}
-	o := blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), Modified: out.LastModified.UTC()}
+	o := blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), ETag: mark(out.ETag), Modified: out.LastModified.UTC()}
 	return &reader{ctx: ctx, store: s, key: key, tag: out.ETag, end: o.Size, body: out.Body}, o, nil
 }
 
@@ -124,6 +124,9 @@ func (r *reader) Close() error {
 	return r.body.Close()
 }
 
+// mark is an object's ETag without its quotes, which not every answer has.
+func mark(tag *string) string { return strings.Trim(aws.ToString(tag), `"`) }
+
 func byteRange(offset, length int64) string {
 	return fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)
 }
@@ -166,7 +169,7 @@ func (s *Store) Walk(ctx context.Context, folder string, fn func(blob.Object) er
 			if strings.HasSuffix(key, "/") || key == "" {
 				continue
 			}
-			if err := fn(blob.Object{Key: key, Size: aws.ToInt64(o.Size), Modified: o.LastModified.UTC()}); err != nil {
+			if err := fn(blob.Object{Key: key, Size: aws.ToInt64(o.Size), ETag: mark(o.ETag), Modified: o.LastModified.UTC()}); err != nil {
 				return err
 			}
 		}

@@ -32,7 +32,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (b
 		Bucket: &s.bucket, Key: s.at(key), Body: body,
 		ServerSideEncryption: tmtypes.ServerSideEncryption(s.sse), SSEKMSKeyID: s.kmsKey,
 	}
-	_, err := s.up.UploadObject(ctx, in, func(o *transfermanager.Options) {
+	out, err := s.up.UploadObject(ctx, in, func(o *transfermanager.Options) {
 		o.PartSizeBytes = max(partSize, size/o.MaxUploadParts+1)
 	})
 	switch {
@@ -41,9 +41,13 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (b
 	case err != nil:
 		return blob.Object{}, s.fault(key, err)
 	}
-	// Only the store knows the time it wrote down.
+	// Only the store knows the time it wrote down. The mark is that of this
+	// upload, also where another one has taken its place by now.
 	o, err := s.Stat(ctx, key)
 	o.Size, o.SHA256 = body.n, hex.EncodeToString(body.hash.Sum(nil))
+	if tag := mark(out.ETag); tag != "" {
+		o.ETag = tag
+	}
 	return o, err
 }
 
@@ -93,13 +97,13 @@ func (s *Store) Copy(ctx context.Context, src, dst string) error {
 	if err := errors.Join(blob.CheckKey(src), blob.CheckKey(dst)); err != nil {
 		return err
 	}
-	o, err := s.Stat(ctx, src)
+	o, tag, err := s.head(ctx, src)
 	if err != nil {
 		return err
 	}
 	source := s.bucket + "/" + strings.ReplaceAll(url.QueryEscape(*s.at(src)), "+", "%20")
 	if o.Size >= maxCopy {
-		return s.copyParts(ctx, source, dst, o.Size)
+		return s.copyParts(ctx, source, tag, dst, o.Size)
 	}
 	_, err = s.client.CopyObject(ctx, &s3.CopyObjectInput{
 		Bucket: &s.bucket, Key: s.at(dst), CopySource: &source, ServerSideEncryption: s.sse, SSEKMSKeyId: s.kmsKey,
@@ -107,7 +111,8 @@ func (s *Store) Copy(ctx context.Context, src, dst string) error {
 	return s.fault(src, err)
 }
 
-func (s *Store) copyParts(ctx context.Context, source, dst string, size int64) error {
+// copyParts copies parts of one object only, also where it is replaced meanwhile.
+func (s *Store) copyParts(ctx context.Context, source string, tag *string, dst string, size int64) error {
 	id, err := s.CreateUpload(ctx, dst)
 	if err != nil {
 		return err
@@ -117,7 +122,7 @@ func (s *Store) copyParts(ctx context.Context, source, dst string, size int64) e
 		number := int32(len(parts) + 1)
 		out, err := s.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 			Bucket: &s.bucket, Key: s.at(dst), CopySource: &source, UploadId: &id, PartNumber: &number,
-			CopySourceRange: aws.String(byteRange(from, min(copyPart, size-from))),
+			CopySourceIfMatch: tag, CopySourceRange: aws.String(byteRange(from, min(copyPart, size-from))),
 		})
 		if err != nil {
 			_ = s.AbortUpload(context.WithoutCancel(ctx), dst, id)
