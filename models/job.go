@@ -16,8 +16,11 @@ const (
 // AttemptsOf tells how often a job of a kind is tried; 0: as the queue says,
 // which is for weeks. A validation that somebody waits for ends within hours.
 func AttemptsOf(kind string) int {
-	if kind == JobValidate {
+	switch kind {
+	case JobValidate:
 		return 8
+	case JobPromote, JobRetire:
+		return 1000 // they say themselves when it is enough, and wait a minute at most
 	}
 	return 0
 }

@@ -59,8 +59,8 @@ func CheckModelName(name string) error {
 		return Errorf(KindInvalid, "Registered model name cannot be empty.")
 	case strings.ContainsAny(name, "/:") || name == "." || name == "..":
 		return Errorf(KindInvalid, "Invalid name: '%s'. Registered model name cannot contain '/' or ':', nor be '.' or '..'.", name)
-	case len(name) > maxModelName:
-		return Errorf(KindInvalid, "Registered model name is %d bytes long, at most %d are allowed.", len(name), maxModelName)
+	case utf8.RuneCountInString(name) > maxModelName:
+		return Errorf(KindInvalid, "Registered model name is %d characters long, at most %d are allowed.", utf8.RuneCountInString(name), maxModelName)
 	}
 	return CheckText("name", name)
 }

@@ -33,6 +33,14 @@ func (w worker) Kind() string { return w.inner.Kind() }
 // Timeout implements job.Worker.
 func (w worker) Timeout() time.Duration { return w.inner.Timeout() }
 
+// Wait implements job.Patient.
+func (w worker) Wait(j job.Job) time.Duration {
+	if patient, ok := w.inner.(job.Patient); ok {
+		return patient.Wait(j)
+	}
+	return 0
+}
+
 // Work implements job.Worker. Waiting for later is no failure.
 func (w worker) Work(ctx context.Context, j job.Job) error {
 	ctx, span := w.t.tracer.Start(ctx, "job "+j.Kind, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(

@@ -94,7 +94,7 @@ func (h *harbour) start() {
 	require.NoError(h.t, err)
 	s := delivery.New(delivery.Config{
 		DB: db, Builder: h, Traffic: g, Files: h, Targets: map[string]deploy.Target{"process": h.target}, Bound: h.bound,
-		Log: log, Metrics: m, Now: time.Now, Tick: 15 * time.Millisecond, ReadyTime: 3 * time.Second, Grace: time.Second,
+		Log: log, Metrics: m, Now: time.Now, Tick: 15 * time.Millisecond, ReadyTime: 3 * time.Second, Grace: time.Second, Backoff: time.Millisecond,
 	})
 	require.NoError(h.t, s.Start(ctx))
 	jobs, err := job.New(job.Config{Owner: uuid.NewString(), Driver: db.Queue(), Leases: db, Workers: s.Workers(), Heavy: 1, Log: log, Metrics: reg})

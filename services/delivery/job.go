@@ -16,17 +16,18 @@ func (s *Service) Workers() []job.Worker {
 // week bounds a rollout that waits for a person.
 const week = 7 * 24 * time.Hour
 
-// tryAgain is the wait after an error that trying again can help with: a canary
-// is not left alone for a queue's growing backoff, nor are instances for good.
-const tryAgain = 2 * time.Second
+// A canary is not left alone for a queue's growing backoff, nor are instances
+// for good: the wait after a failure doubles up to a minute. A promotion that
+// fails this often without getting any further fails for good.
+const (
+	maxBackoff  = time.Minute
+	maxFailures = 8
+)
 
-// soon has a job run again after an error of its own.
-func (s *Service) soon(ctx context.Context, err error, key string, id int64) error {
-	if err == nil || ctx.Err() != nil || job.IsLater(err) {
-		return err
-	}
-	s.Log.WarnContext(ctx, "delivery interrupted, will be tried again", key, id, "error", err)
-	return job.Later(tryAgain)
+// wait is the pause after another failure; what failed long ago is forgotten.
+func (s *Service) wait(j job.Job) time.Duration {
+	recent := j.FailedSince(s.Now().Add(-10 * maxBackoff))
+	return min(s.Backoff<<min(recent, 10), maxBackoff)
 }
 
 type promoteJob struct{ *Service }
@@ -40,10 +41,27 @@ func (w promoteJob) Work(ctx context.Context, j job.Job) error {
 		return err
 	}
 	err := w.carry(ctx, args.PromotionID)
-	if hopeless(err) && ctx.Err() == nil {
-		err = w.lost(ctx, args.PromotionID, err)
+	if err == nil || ctx.Err() != nil || job.IsLater(err) {
+		return err
 	}
-	return w.soon(ctx, err, "promotion_id", args.PromotionID)
+	if hopeless(err) || j.Last || w.stuck(ctx, args.PromotionID, j, err) {
+		return w.lost(ctx, args.PromotionID, err)
+	}
+	return err
+}
+
+// Wait implements job.Patient.
+func (w promoteJob) Wait(j job.Job) time.Duration { return w.wait(j) }
+
+// stuck tells whether a promotion has failed so often since it got where it is
+// that it will not go on. A back-end that is away is waited for: each state has
+// a time limit of its own for that.
+func (s *Service) stuck(ctx context.Context, id int64, j job.Job, cause error) bool {
+	if models.IsKind(cause, models.KindUnavailable) {
+		return false
+	}
+	p, err := s.Promotion(ctx, id)
+	return err == nil && j.FailedSince(p.StateAt)+1 >= maxFailures
 }
 
 // hopeless tells whether trying again cannot help: what is wrong is what is
@@ -51,7 +69,7 @@ func (w promoteJob) Work(ctx context.Context, j job.Job) error {
 func hopeless(err error) bool {
 	switch models.KindOf(err) {
 	case models.KindInvalid, models.KindNotFound, models.KindExists, models.KindUnsupported, models.KindForbidden:
-		return err != nil && !job.IsLater(err)
+		return err != nil
 	default:
 		return false
 	}
@@ -82,8 +100,11 @@ func (w retireJob) Work(ctx context.Context, j job.Job) error {
 	if models.IsKind(err, models.KindNotFound) {
 		return nil // there is no such release any more
 	}
-	return w.soon(ctx, err, "release_id", args.ReleaseID)
+	return err
 }
+
+// Wait implements job.Patient.
+func (w retireJob) Wait(j job.Job) time.Duration { return w.wait(j) }
 
 type validatedJob struct{ *Service }
 

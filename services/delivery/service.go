@@ -60,11 +60,13 @@ type Config struct {
 	BuildTime time.Duration // the longest build, 30 min
 	ReadyTime time.Duration // from start to ready, 3 min
 	Grace     time.Duration // for an instance to finish its requests, 30 s
+	Backoff   time.Duration // after a first failure, 2 s
 }
 
 func (c *Config) fill() {
 	for value, fallback := range map[*time.Duration]time.Duration{
 		&c.Tick: 250 * time.Millisecond, &c.BuildTime: 30 * time.Minute, &c.ReadyTime: 3 * time.Minute, &c.Grace: 30 * time.Second,
+		&c.Backoff: 2 * time.Second,
 	} {
 		if *value == 0 {
 			*value = fallback

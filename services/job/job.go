@@ -21,13 +21,32 @@ type Worker interface {
 	Work(ctx context.Context, j Job) error
 }
 
+// Patient is a Worker that says how long a job waits after a run that failed.
+// The jobs of others wait as the queue has it: longer each time, up to days.
+type Patient interface {
+	// Wait is asked before this failure is one of j's; 0 leaves it to the queue.
+	Wait(j Job) time.Duration
+}
+
 // Job is one piece of work.
 type Job struct {
 	ID      int64
 	Kind    string
-	Attempt int  // from 1
-	Last    bool // no other attempt follows an error
+	Attempt int         // from 1
+	Last    bool        // no other attempt follows an error
+	Failed  []time.Time // when its runs that failed began
 	Args    json.RawMessage
+}
+
+// FailedSince counts the runs that began after a time and failed.
+func (j Job) FailedSince(at time.Time) int {
+	n := 0
+	for _, f := range j.Failed {
+		if f.After(at) {
+			n++
+		}
+	}
+	return n
 }
 
 // Decode reads the job's arguments.

@@ -45,7 +45,7 @@ type Runner struct {
 // New makes a Runner; Start begins work.
 func New(cfg Config) (*Runner, error) {
 	r := &Runner{cfg: cfg, duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "slipway_job_duration_seconds", Help: "Time of one run of a job, by kind and outcome.",
+		Name: "slipway_job_duration_seconds", Help: "Time of one run of a job, by kind and how it ended: done, later, given_back, failed (it runs again) or exhausted (it does not).",
 		Buckets: prometheus.ExponentialBuckets(0.01, 4, 9),
 	}, []string{"kind", "outcome"})}
 	if err := cfg.Metrics.Register(r.duration); err != nil {
@@ -150,10 +150,28 @@ func (a *adapter) Timeout(*river.Job[args]) time.Duration { return a.worker.Time
 func (a *adapter) Work(ctx context.Context, j *river.Job[args]) error {
 	ctx = models.WithPrincipal(ctx, models.Principal{Name: models.System.Name, Role: models.System.Role, From: fmt.Sprintf("job %d", j.ID)})
 	start := time.Now() //nolint:forbidigo // a duration, not a rule
-	err := a.worker.Work(ctx, Job{ID: j.ID, Kind: a.worker.Kind(), Attempt: j.Attempt, Last: j.Attempt >= j.MaxAttempts, Args: j.Args.raw})
+	err := a.worker.Work(ctx, a.job(j))
 	outcome, ending := a.ending(ctx, j.JobRow, err)
 	a.runner.duration.WithLabelValues(a.worker.Kind(), outcome).Observe(time.Since(start).Seconds())
 	return ending
+}
+
+func (a *adapter) job(j *river.Job[args]) Job {
+	failed := make([]time.Time, len(j.Errors))
+	for i, e := range j.Errors {
+		failed[i] = e.At
+	}
+	return Job{ID: j.ID, Kind: a.worker.Kind(), Attempt: j.Attempt, Last: j.Attempt >= j.MaxAttempts, Failed: failed, Args: j.Args.raw}
+}
+
+// NextRetry implements river.Worker; a zero time is River's own.
+func (a *adapter) NextRetry(j *river.Job[args]) time.Time {
+	if patient, ok := a.worker.(Patient); ok {
+		if wait := patient.Wait(a.job(j)); wait > 0 {
+			return time.Now().Add(wait) //nolint:forbidigo // of River's clock, as its own
+		}
+	}
+	return time.Time{}
 }
 
 // ending turns a worker's error into River's.
@@ -166,6 +184,10 @@ func (a *adapter) ending(ctx context.Context, j *rivertype.JobRow, err error) (s
 		return "later", river.JobSnooze(time.Duration(later))
 	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return "given_back", river.JobSnooze(0)
+	}
+	if j.Attempt >= j.MaxAttempts {
+		a.runner.cfg.Log.ErrorContext(ctx, "job failed for the last time", "job_id", j.ID, "kind", a.worker.Kind(), "attempt", j.Attempt, "error", err)
+		return "exhausted", err
 	}
 	a.runner.cfg.Log.WarnContext(ctx, "job failed, will be tried again", "job_id", j.ID, "kind", a.worker.Kind(), "attempt", j.Attempt, "error", err)
 	return "failed", err

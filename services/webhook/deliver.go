@@ -110,7 +110,7 @@ func (w Worker) Work(ctx context.Context, j job.Job) error {
 		return err
 	}
 	if to.Status != models.WebhookActive {
-		return w.end(ctx, d.ID, "given_up")
+		return w.end(ctx, d.ID, givenUp)
 	}
 	a := w.send(ctx, to, d.ID, d.Body)
 	if ctx.Err() != nil {
@@ -118,12 +118,12 @@ func (w Worker) Work(ctx context.Context, j job.Job) error {
 	}
 	switch {
 	case a.err == nil && a.status < http.StatusMultipleChoices:
-		return w.end(ctx, d.ID, "delivered")
+		return w.end(ctx, d.ID, delivered)
 	case !a.again() || d.Attempts >= w.Retries:
 		w.Log.WarnContext(ctx, "a webhook's message is given up", "webhook", to.Name, "delivery", d.ID, "status", a.status, "reason", a.reason())
-		return w.end(ctx, d.ID, "given_up")
+		return w.end(ctx, d.ID, givenUp)
 	}
-	w.Deliveries.WithLabelValues("retried").Inc()
+	w.Metrics.deliveries.WithLabelValues(retried).Inc()
 	if err := w.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Webhooks().Attempted(d.ID, d.Attempts+1) }); err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (w Worker) Work(ctx context.Context, j job.Job) error {
 func (w Worker) end(ctx context.Context, id, outcome string) error {
 	err := w.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Webhooks().Done(id) })
 	if err == nil {
-		w.Deliveries.WithLabelValues(outcome).Inc()
+		w.Metrics.deliveries.WithLabelValues(outcome).Inc()
 	}
 	return err
 }
@@ -149,7 +149,8 @@ type attempt struct {
 // again tells whether another attempt can help.
 func (a attempt) again() bool {
 	if a.err != nil {
-		return !errors.Is(a.err, dial.ErrPrivate) && !models.IsKind(a.err, models.KindConflict)
+		var told *models.Error // what is wrong is the webhook
+		return !errors.Is(a.err, dial.ErrPrivate) && !errors.As(a.err, &told)
 	}
 	switch a.status {
 	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -169,6 +170,9 @@ const (
 // (standardwebhooks.com) under MLflow's header names: HMAC-SHA256 of
 // "id.timestamp.body".
 func (s *Service) send(ctx context.Context, to models.Webhook, id string, body []byte) attempt {
+	if _, err := s.address(to.URL); err != nil {
+		return attempt{err: err} // what is allowed may have changed since it was made
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
 	if err != nil {
 		return attempt{err: err}
@@ -176,6 +180,7 @@ func (s *Service) send(ctx context.Context, to models.Webhook, id string, body [
 	stamp := strconv.FormatInt(s.Now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-MLflow-Delivery-Id", id)
+	req.Header["Idempotency-Key"] = nil // not sent; a kept connection that turns out to be closed is replaced
 	req.Header.Set("X-MLflow-Timestamp", stamp)
 	if to.Secret != nil {
 		secret, err := s.Vault.Open(to.ID, to.Secret)
@@ -186,9 +191,9 @@ func (s *Service) send(ctx context.Context, to models.Webhook, id string, body [
 		_, _ = fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body)
 		req.Header.Set("X-MLflow-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	}
-	client := s.Guard.Client(s.Timeout)
-	defer client.CloseIdleConnections()
-	res, err := client.Do(req)
+	began := s.Now()
+	defer func() { s.Metrics.duration.Observe(s.Now().Sub(began).Seconds()) }()
+	res, err := s.Client.Do(req)
 	if err != nil {
 		return attempt{err: err}
 	}

@@ -6,6 +6,7 @@ package webhook
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/dial"
@@ -26,23 +26,16 @@ type Service struct {
 	DB      storage.DB
 	Vault   *vault.Vault
 	Guard   dial.Guard
-	Schemes []string // of URLs that are taken
+	Client  *http.Client // of Guard, for every delivery
+	Schemes []string     // of URLs that are taken
 	Retries int
-	Timeout time.Duration // of one request
+	Timeout time.Duration // of one request, which Client keeps
 	Now     func() time.Time
 	Log     *slog.Logger
 
+	Metrics *Metrics
+
 	quiet quiet
-
-	Deliveries *prometheus.CounterVec // by outcome: delivered, retried, given_up
-}
-
-// NewDeliveries makes the counter of deliveries.
-func NewDeliveries(reg prometheus.Registerer) (*prometheus.CounterVec, error) {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "slipway_webhook_deliveries_total", Help: "Attempts to deliver a webhook's message, by how they ended: delivered, retried or given_up.",
-	}, []string{"outcome"})
-	return c, reg.Register(c)
 }
 
 // New is a webhook to be made.
@@ -102,22 +95,28 @@ func (s *Service) check(ctx context.Context, name, description, address *string,
 	if strings.TrimSpace(*address) == "" {
 		return models.Errorf(models.KindInvalid, "Webhook URL cannot be empty or just whitespace: %q", *address)
 	}
-	u, err := url.Parse(*address)
-	switch {
-	case err != nil:
-		return models.Errorf(models.KindInvalid, "Invalid webhook URL %q", *address).Because(err)
-	case !slices.Contains(s.Schemes, u.Scheme):
-		return models.Errorf(models.KindInvalid, "Invalid webhook URL scheme: '%s'. Allowed schemes are: %s.", u.Scheme, strings.Join(s.Schemes, ", "))
-	case u.Hostname() == "":
-		return models.Errorf(models.KindInvalid, "Webhook URL must include a hostname: %q", *address)
-	}
-	if s.Guard.AllowPrivate {
-		return nil
+	u, err := s.address(*address)
+	if err != nil || s.Guard.AllowPrivate {
+		return err
 	}
 	if err := s.Guard.Check(ctx, u.Hostname()); err != nil {
 		return models.Errorf(models.KindInvalid, "Webhook URL host %q must resolve to public addresses; --webhook-allow-private-ips allows others.", u.Hostname()).Because(err)
 	}
 	return nil
+}
+
+// address reads a webhook's URL.
+func (s *Service) address(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, models.Errorf(models.KindInvalid, "Invalid webhook URL %q", text).Because(err)
+	case !slices.Contains(s.Schemes, u.Scheme):
+		return nil, models.Errorf(models.KindInvalid, "Invalid webhook URL scheme: '%s'. Allowed schemes are: %s.", u.Scheme, strings.Join(s.Schemes, ", "))
+	case u.Hostname() == "":
+		return nil, models.Errorf(models.KindInvalid, "Webhook URL must include a hostname: %q", text)
+	}
+	return u, nil
 }
 
 // Get finds a webhook.

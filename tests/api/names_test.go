@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,4 +30,19 @@ func TestNamesInPathsAreDecodedOnce(t *testing.T) {
 			require.Contains(t, r.JSON(t)["message"], `"`+tc.want+`"`)
 		})
 	}
+}
+
+// A registered model's name has up to 256 characters, whatever their bytes, and
+// works wherever a name does.
+func TestTheLongestNameOfAModel(t *testing.T) {
+	t.Parallel()
+	w := world.Start(t)
+	name := strings.Repeat("模", 256)
+	w.OK(http.MethodPost, registered+"create", object{"name": name})
+	require.Equal(t, name, w.OK(http.MethodGet, registered+"get?name="+url.QueryEscape(name), nil)["registered_model"].(object)["name"])
+	pipeline := "model: " + name + "\nvalidation: {steps: [{check: integrity}]}\nenvironments: {staging: {target: process, gates: [validated]}}\n"
+	w.OK(http.MethodPut, "/api/v1/models/"+url.PathEscape(name)+"/pipeline", pipeline, "Content-Type", "application/yaml")
+	w.OK(http.MethodGet, "/api/v1/models/"+url.PathEscape(name)+"/environments", nil)
+	badRequest(t, w.Do(http.MethodPost, registered+"create", object{"name": name + "x"}))
+	badRequest(t, w.Do(http.MethodPost, registered+"rename", object{"name": name, "new_name": name + "x"}))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,7 @@ type call struct {
 	raw    string
 	body   map[string]any
 	at     time.Time
+	from   string
 }
 
 func listen(t *testing.T) *listener {
@@ -43,7 +45,7 @@ func listen(t *testing.T) *listener {
 	l := &listener{}
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
-		c := call{header: r.Header, raw: string(raw), at: time.Now()}
+		c := call{header: r.Header, raw: string(raw), at: time.Now(), from: r.RemoteAddr}
 		_ = json.Unmarshal(raw, &c.body)
 		l.Lock()
 		l.got = append(l.got, c)
@@ -238,4 +240,38 @@ func TestASecretSealedWithAnotherKey(t *testing.T) {
 	w.OK("POST", registered+"create", map[string]any{"name": "m2"})
 	w.Eventually(10*time.Second, "it is told again", func() bool { return len(l.calls()) == 2 })
 	require.NotEmpty(t, l.calls()[1].header.Get("X-MLflow-Signature"))
+}
+
+// One connection serves many deliveries.
+func TestDeliveriesShareAConnection(t *testing.T) {
+	t.Parallel()
+	w, l := world.Start(t, withWebhooks), listen(t)
+	hook(w, l.URL, [][2]string{{"REGISTERED_MODEL", "CREATED"}})
+	from := map[string]bool{}
+	for i, name := range []string{"a", "b", "c"} {
+		w.OK("POST", registered+"create", map[string]any{"name": name})
+		w.Eventually(20*time.Second, "it is told", func() bool { return len(l.calls()) == i+1 })
+		w.Eventually(20*time.Second, "it is done", func() bool {
+			return strings.Contains(string(w.Do("GET", "/metrics", nil).Body), fmt.Sprintf(`slipway_webhook_deliveries_total{outcome="delivered"} %d`, i+1))
+		})
+		from[l.calls()[i].from] = true
+	}
+	require.Len(t, from, 1)
+}
+
+// A scheme that the operator has forbidden since is not used any more.
+func TestAForbiddenSchemeGetsNoDelivery(t *testing.T) {
+	t.Parallel()
+	dir, l := t.TempDir(), listen(t)
+	w := world.StartIn(t, dir, withWebhooks)
+	id := hook(w, l.URL, [][2]string{{"REGISTERED_MODEL", "CREATED"}})["webhook_id"].(string)
+	w.Stop()
+	w = world.StartIn(t, dir, withWebhooks, func(c *config.Config) { c.WebhookAllowedSchemes = []string{"https"} })
+	w.OK("POST", registered+"create", map[string]any{"name": "m"})
+	w.Eventually(20*time.Second, "it is given up at once", func() bool {
+		return strings.Contains(string(w.Do("GET", "/metrics", nil).Body), `slipway_webhook_deliveries_total{outcome="given_up"} 1`)
+	})
+	result := w.OK("POST", webhooks+"/"+id+"/test", nil)["result"].(map[string]any)
+	require.Contains(t, result["error_message"], "Allowed schemes are: https")
+	require.Empty(t, l.calls())
 }

@@ -16,13 +16,14 @@ func (a *App) wireWebhooks(p *parts) error {
 	if err != nil {
 		return err
 	}
-	deliveries, err := webhook.NewDeliveries(a.metrics)
+	metrics, err := webhook.NewMetrics(a.metrics)
 	if err != nil {
 		return err
 	}
+	guard, timeout := dial.Guard{AllowPrivate: a.cfg.WebhookAllowPrivateIPs}, time.Duration(a.cfg.WebhookTimeoutSeconds)*time.Second
 	service := &webhook.Service{
-		DB: a.data, Vault: keys, Guard: dial.Guard{AllowPrivate: a.cfg.WebhookAllowPrivateIPs}, Schemes: a.cfg.WebhookAllowedSchemes,
-		Retries: a.cfg.WebhookMaxRetries, Timeout: time.Duration(a.cfg.WebhookTimeoutSeconds) * time.Second, Now: time.Now, Log: a.log, Deliveries: deliveries,
+		DB: a.data, Vault: keys, Guard: guard, Client: guard.Client(timeout), Schemes: a.cfg.WebhookAllowedSchemes,
+		Retries: a.cfg.WebhookMaxRetries, Timeout: timeout, Now: time.Now, Log: a.log, Metrics: metrics,
 	}
 	p.registry.Events = service
 	p.workers = append(p.workers, webhook.Worker{Service: service})
