@@ -25,6 +25,9 @@ func AttemptsOf(kind string) int {
 	return 0
 }
 
+// Queues are the queues of jobs.
+var Queues = []string{"default", "heavy", "rollout", "webhook"}
+
 // QueueOf tells the queue of a job's kind: rollouts wait for hours and must
 // not keep others from working, validations use whole processors.
 func QueueOf(kind string) string {

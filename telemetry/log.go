@@ -3,23 +3,21 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
-// Log puts the id of its trace into each line.
-func (t *Telemetry) Log(log *slog.Logger) *slog.Logger {
-	if t == nil {
-		return log
-	}
-	return slog.New(handler{log.Handler()})
-}
+// LogHandler puts the ids of the trace and the span that a line's context
+// carries into the line. Without telemetry no context carries any.
+func LogHandler(inner slog.Handler) slog.Handler { return handler{inner} }
 
 type handler struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
-	if id := TraceID(ctx); id != "" {
+	if c := trace.SpanContextFromContext(ctx); c.IsValid() {
 		r = r.Clone()
-		r.AddAttrs(slog.String("trace_id", id))
+		r.AddAttrs(slog.String("trace_id", c.TraceID().String()), slog.String("span_id", c.SpanID().String()))
 	}
 	return h.Handler.Handle(ctx, r)
 }

@@ -2,15 +2,9 @@ package telemetry
 
 import (
 	"context"
-	"fmt"
-	"net/url"
-	"strings"
-
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
@@ -19,9 +13,12 @@ import (
 
 // Config says where spans go.
 type Config struct {
-	Endpoint string   // of an OTLP receiver over HTTP: http://collector:4318
+	Endpoint string   // of an OTLP receiver: http://collector:4318
+	Protocol string   // "grpc", or over HTTP
 	Headers  []string // NAME=VALUE, sent with each export
-	Sample   float64  // the share of traces begun here that is kept, 0 to 1
+	Service  string   // its name; "" is what OTEL_RESOURCE_ATTRIBUTES says, else slipway
+	Sampler  string   // as OTEL_TRACES_SAMPLER; "" is parentbased_traceidratio
+	Sample   float64  // the share that traceidratio keeps, 0 to 1
 	Version  string   // of this program
 	Instance string   // of this process
 }
@@ -39,47 +36,20 @@ func New(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if cfg.Endpoint == "" {
 		return nil, nil //nolint:nilnil // off is no error
 	}
-	options, err := exporter(cfg)
+	out, err := exporter(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	out, err := otlptracehttp.New(ctx, options...)
+	sampler, err := cfg.sampler()
 	if err != nil {
-		return nil, fmt.Errorf("open the exporter of spans: %w", err)
+		return nil, err
 	}
-	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(out),
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(cfg.Sample))),
-		sdktrace.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", "slipway"), attribute.String("service.version", cfg.Version),
-			attribute.String("service.instance.id", cfg.Instance),
-		)),
-	)
+	about, err := cfg.resource(ctx)
+	if err != nil {
+		return nil, err
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(out), sdktrace.WithSampler(sampler), sdktrace.WithResource(about))
 	return &Telemetry{provider: provider, tracer: provider.Tracer("github.com/slipway-ml/slipway"), propagate: propagation.TraceContext{}}, nil
-}
-
-// exporter reads the settings; an endpoint without a path gets /v1/traces, as
-// OpenTelemetry's own variable has it.
-func exporter(cfg Config) ([]otlptracehttp.Option, error) {
-	u, err := url.Parse(cfg.Endpoint)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fmt.Errorf("--otlp-endpoint %q: use the address of an OTLP receiver over HTTP, such as http://127.0.0.1:4318", cfg.Endpoint)
-	}
-	if !strings.HasSuffix(u.Path, "/v1/traces") {
-		u.Path = strings.TrimSuffix(u.Path, "/") + "/v1/traces"
-	}
-	headers := map[string]string{}
-	for _, h := range cfg.Headers {
-		name, value, ok := strings.Cut(h, "=")
-		if !ok {
-			return nil, fmt.Errorf("--otlp-headers: %q is not NAME=VALUE", name)
-		}
-		if plain, err := url.QueryUnescape(value); err == nil {
-			value = plain
-		}
-		headers[strings.TrimSpace(name)] = value
-	}
-	return []otlptracehttp.Option{otlptracehttp.WithEndpointURL(u.String()), otlptracehttp.WithHeaders(headers)}, nil
 }
 
 // Close sends what is left, for as long as ctx lasts.

@@ -57,3 +57,9 @@ func BenchmarkView(b *testing.B) {
 		})
 	}
 }
+
+func TestASamplerThatNobodyKnowsIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := telemetry.New(t.Context(), telemetry.Config{Endpoint: "http://127.0.0.1:1", Sampler: "jaeger_remote"})
+	require.ErrorContains(t, err, "--otlp-sampler")
+}

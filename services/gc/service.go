@@ -35,6 +35,7 @@ type Service struct {
 	Builds  Builds
 	Roots   models.ArtifactRoots
 	Log     *slog.Logger
+	Metrics *Metrics
 }
 
 // Default is how long what was deleted can be restored, unless told otherwise.
@@ -126,7 +127,11 @@ func (w Worker) Work(ctx context.Context, j job.Job) error {
 		w.Log.WarnContext(ctx, "gc ended early", "gc_id", g.ID, "error", err)
 		c.gc.State, c.gc.Reason = models.GCFailed, "it ended early: "+reason(err)+"; what is left goes with the next gc"
 	}
-	return w.DB.InTx(context.WithoutCancel(ctx), func(tx storage.Tx) error { return c.end(tx) })
+	if err := w.DB.InTx(context.WithoutCancel(ctx), func(tx storage.Tx) error { return c.end(tx) }); err != nil {
+		return err
+	}
+	w.Metrics.count(c.gc)
+	return nil
 }
 
 func reason(err error) string {

@@ -38,7 +38,7 @@ func (c Collector) Describe(out chan<- *prometheus.Desc) { out <- figureDesc }
 // Collect implements prometheus.Collector. A database that is away leaves its
 // series out and the rest of the scrape whole.
 func (c Collector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	var found []figure
 	err := c.DB.View(ctx, func(tx storage.Tx) (err error) {

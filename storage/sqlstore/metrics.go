@@ -25,7 +25,7 @@ func newGauges() *gauges {
 
 // Measure shows the database's figures at reg.
 func (db *DB) Measure(reg prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{db.gauges.duration, db.watch.duration, db.watch.slowly} {
+	for _, c := range []prometheus.Collector{db.gauges.duration, db.watch.duration, db.watch.slowly, queueGauges{db}} {
 		if err := reg.Register(c); err != nil {
 			return err
 		}

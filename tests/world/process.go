@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -55,13 +56,23 @@ type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	once sync.Once
+
+	mu  sync.Mutex
+	log []string
 }
 
 // StartProcess runs slipway server on a data folder, on a free port.
 func StartProcess(t testing.TB, dir string, flags ...string) *Process {
 	t.Helper()
+	return StartProcessWith(t, dir, nil, flags...)
+}
+
+// StartProcessWith is StartProcess with more of an environment.
+func StartProcessWith(t testing.TB, dir string, env []string, flags ...string) *Process {
+	t.Helper()
 	args := append([]string{"server", "--port", "0", "--data-dir", dir, "--runtime-dir", filepath.Join(Root(), "bin")}, flags...)
 	cmd := Command(context.Background(), args...)
+	cmd.Env = append(cmd.Environ(), env...)
 	stores := config.Config{DataDir: dir}
 	keepInS3(t, &stores)
 	for name, value := range map[string]string{
@@ -97,6 +108,9 @@ func (p *Process) follow(stderr io.Reader, ready chan<- string) {
 		if os.Getenv("SLIPWAY_TEST_LOG") != "" {
 			_, _ = os.Stderr.Write(append(lines.Bytes(), '\n'))
 		}
+		p.mu.Lock()
+		p.log = append(p.log, lines.Text())
+		p.mu.Unlock()
 		var line struct{ Msg, URL string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "slipway is ready" {
 			ready <- line.URL
@@ -121,6 +135,13 @@ func (p *Process) end(signal syscall.Signal) {
 		_ = p.cmd.Process.Kill()
 		p.t.Errorf("the server did not end within 30 s of %s", signal)
 	}
+}
+
+// Logged gives the lines that the server has logged.
+func (p *Process) Logged() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.log)
 }
 
 // Pid is the server's process id.

@@ -62,12 +62,9 @@ func (a *App) open(ctx context.Context) (err error) {
 		return fmt.Errorf("listen on %s: %w", a.cfg.Listen(), err)
 	}
 	owner := uuid.NewString()
-	if a.spans, err = telemetry.New(ctx, telemetry.Config{
-		Endpoint: a.cfg.OTLPEndpoint, Headers: a.cfg.OTLPHeaders, Sample: a.cfg.OTLPSample, Version: Version, Instance: owner,
-	}); err != nil {
+	if a.spans, err = telemetry.New(ctx, a.cfg.Tracing.Options(Version, owner)); err != nil {
 		return err
 	}
-	a.log = a.spans.Log(a.log)
 	if a.db, err = sqlstore.Open(ctx, a.cfg.BackendStoreURI, a.cfg.Database.Options(a.log)); err != nil {
 		return err
 	}
@@ -121,8 +118,12 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(failed, a.stop(ctx))
 }
 
-// stopTime bounds a stop: what is not done by then is given up.
-const stopTime = 20 * time.Second
+// stopTime bounds a stop, and lastSpans the sending of what spans are left:
+// what is not done by then is given up.
+const (
+	stopTime  = 20 * time.Second
+	lastSpans = 3 * time.Second
+)
 
 func (a *App) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
@@ -136,7 +137,9 @@ func (a *App) stop(ctx context.Context) error {
 	for _, stop := range a.parts.stop {
 		err = errors.Join(err, stop(ctx))
 	}
-	if lost := a.spans.Close(ctx); lost != nil {
+	sending, done := context.WithTimeout(ctx, lastSpans)
+	defer done()
+	if lost := a.spans.Close(sending); lost != nil {
 		a.log.WarnContext(ctx, "the last spans were not sent", "error", lost)
 	}
 	return err

@@ -76,11 +76,20 @@ func (a *App) wire(ctx context.Context) (*parts, error) {
 		return nil, err
 	}
 	a.wireImages(p)
-	a.wireGC(p)
+	if err := a.wireGC(p); err != nil {
+		return nil, err
+	}
 	if err := a.wireValidation(p); err != nil {
 		return nil, err
 	}
 	if err := a.wireDelivery(p); err != nil {
+		return nil, err
+	}
+	disks := monitor.Disks{"data": a.cfg.DataDir}
+	if !strings.Contains(a.cfg.ArtifactsDestination, "://") {
+		disks["artifacts"] = a.cfg.ArtifactsDestination
+	}
+	if err := a.metrics.Register(disks); err != nil {
 		return nil, err
 	}
 	return p, a.metrics.Register(monitor.Collector{DB: a.data, Log: a.log})

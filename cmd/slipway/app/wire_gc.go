@@ -6,10 +6,15 @@ import (
 )
 
 // wireGC builds what removes what nobody needs any more.
-func (a *App) wireGC(p *parts) {
+func (a *App) wireGC(p *parts) error {
+	metrics, err := gc.NewMetrics(a.metrics)
+	if err != nil {
+		return err
+	}
 	service := &gc.Service{
-		DB: a.data, Blobs: p.blobs, Uploads: p.artifacts, Builds: p.images, Roots: a.roots(), Log: a.log,
+		DB: a.data, Blobs: p.blobs, Uploads: p.artifacts, Builds: p.images, Roots: a.roots(), Log: a.log, Metrics: metrics,
 	}
 	p.own.Garbage = v1.Garbage{Service: service}
 	p.workers = append(p.workers, gc.Worker{Service: service})
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-ml/slipway/cmd/slipway/app"
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/telemetry"
 )
 
 // Server is the command slipway server.
@@ -27,7 +28,7 @@ func (s *Server) Run(ctx context.Context, stderr io.Writer) error {
 	if terminal(stderr) {
 		handler = slog.NewTextHandler(stderr, options)
 	}
-	log := slog.New(handler)
+	log := slog.New(telemetry.LogHandler(handler))
 	slog.SetDefault(log)
 	a, err := app.New(ctx, s.Config, log)
 	if err != nil {

@@ -44,9 +44,7 @@ type Config struct {
 	WebhookAllowPrivateIPs bool     `name:"webhook-allow-private-ips" env:"SLIPWAY_WEBHOOK_ALLOW_PRIVATE_IPS,MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS" help:"Deliver webhooks to addresses that are not public, too."`
 	WebhookMaxRetries      int      `default:"3" env:"SLIPWAY_WEBHOOK_MAX_RETRIES,MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES" help:"How often a webhook's delivery is tried again."`
 	WebhookTimeoutSeconds  int      `default:"30" name:"webhook-timeout-seconds" env:"SLIPWAY_WEBHOOK_TIMEOUT_SECONDS,MLFLOW_WEBHOOK_REQUEST_TIMEOUT" help:"Time that an address has to answer."`
-	OTLPEndpoint           string   `name:"otlp-endpoint" env:"SLIPWAY_OTLP_ENDPOINT,OTEL_EXPORTER_OTLP_ENDPOINT" help:"Receiver of OpenTelemetry spans over HTTP, such as http://127.0.0.1:4318; none are made without."`
-	OTLPHeaders            []string `name:"otlp-headers" env:"SLIPWAY_OTLP_HEADERS,OTEL_EXPORTER_OTLP_HEADERS" help:"NAME=VALUE, sent along with spans."`
-	OTLPSample             float64  `name:"otlp-sample" default:"1" env:"SLIPWAY_OTLP_SAMPLE" help:"Share of the traces begun here that is kept, 0 to 1; a caller's own trace goes on as it says."`
+	Tracing                Tracing  `embed:"" prefix:"otlp-"`
 	LogLevel               string   `default:"info" enum:"debug,info,warn,error" env:"SLIPWAY_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
 }
 
@@ -98,9 +96,7 @@ func (c *Config) Validate() error {
 		problems = append(problems, errors.New("--s3-kms-key-id: it needs --s3-sse aws:kms"))
 	}
 	problems = append(problems, c.Database.problems()...)
-	if c.OTLPSample < 0 || c.OTLPSample > 1 {
-		problems = append(problems, fmt.Errorf("--otlp-sample %g: use 0 to 1", c.OTLPSample))
-	}
+	problems = append(problems, c.Tracing.problems()...)
 	return errors.Join(problems...)
 }
 

@@ -4,6 +4,7 @@ package metered
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -26,7 +27,7 @@ func New(inner blob.Store, reg prometheus.Registerer, now func() time.Time) (*St
 	s := &Store{
 		Store: inner, now: now,
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "slipway_store_operation_duration_seconds", Help: "Time of one operation of the artifact store; of get, until its first byte.",
+			Name: "slipway_store_operation_duration_seconds", Help: "Time of one operation of the artifact store, by how it ended: ok, refused, cancelled, unavailable or error; of get, until its first byte.",
 			Buckets: []float64{.0005, .001, .005, .01, .05, .1, .5, 1, 5, 30, 120},
 		}, []string{"operation", "outcome"}),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -45,13 +46,17 @@ func New(inner blob.Store, reg prometheus.Registerer, now func() time.Time) (*St
 func (s *Store) Unwrap() blob.Store { return s.Store }
 
 // measure counts an operation; what is not there, or asked wrongly, is no
-// failure of the store.
+// failure of the store, nor is a caller who has gone.
 func (s *Store) measure(operation string, began time.Time, err error) {
 	outcome := "ok"
 	switch {
 	case err == nil:
+	case errors.Is(err, context.Canceled):
+		outcome = "cancelled"
 	case models.IsKind(err, models.KindNotFound), models.IsKind(err, models.KindInvalid):
 		outcome = "refused"
+	case models.IsKind(err, models.KindUnavailable):
+		outcome = "unavailable"
 	default:
 		outcome = "error"
 	}
