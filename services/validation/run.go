@@ -249,18 +249,22 @@ const progressEvery = 500 * time.Millisecond
 func (s *Service) progress(ctx context.Context, id int64, index int) func(done, total int64, unit string) {
 	var mu sync.Mutex
 	var last time.Time
+	var most int64
 	return func(done, total int64, unit string) {
+		// Only the last one waits for another's write: none overtakes it.
+		if done == total {
+			mu.Lock()
+		} else if !mu.TryLock() {
+			return
+		}
+		defer mu.Unlock()
 		now := time.Now() //nolint:forbidigo // a pace, not a rule
-		mu.Lock()
-		due := now.Sub(last) >= progressEvery || done == total
-		if due {
-			last = now
+		if done < most || now.Sub(last) < progressEvery && done != total {
+			return
 		}
-		mu.Unlock()
-		if due {
-			_ = s.DB.InTx(ctx, func(tx storage.Tx) error {
-				return tx.Validations().Progress(id, index, models.Progress{Done: done, Total: total, Unit: unit})
-			})
-		}
+		last, most = now, done
+		_ = s.DB.InTx(ctx, func(tx storage.Tx) error {
+			return tx.Validations().Progress(id, index, models.Progress{Done: done, Total: total, Unit: unit})
+		})
 	}
 }
