@@ -199,7 +199,11 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 	}
 	subject.reuse = s.measured(p.version.ID)
 	subject.champions = func(ctx context.Context, environment string) (*Subject, error) {
-		return s.champion(ctx, subject, environment)
+		champion, err := s.champion(ctx, subject, environment)
+		if champion != nil {
+			champion.Progress = s.progress(ctx, v.ID, index) // it is counted anew
+		}
+		return champion, err
 	}
 	return subject, os.MkdirAll(dir, 0o750)
 }
