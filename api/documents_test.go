@@ -19,7 +19,7 @@ import (
 )
 
 // byHand are the paths of MLflow's API and UI, which docs/mlflow.md tells of.
-var byHand = regexp.MustCompile(`^/(api|ajax-api)/\d\.\d|^/(get-artifact|model-versions/get-artifact|graphql)$|^/$|^/static-files/`)
+var byHand = regexp.MustCompile(`^/(api|ajax-api)/\d\.\d|^/(get-artifact|model-versions/get-artifact|graphql|v1/traces)$|^/$|^/static-files/`)
 
 func routesOf(t *testing.T) gin.RoutesInfo {
 	t.Helper()

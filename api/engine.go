@@ -37,6 +37,7 @@ type Handlers struct {
 	Registry  *prometheus.Registry
 	V1        *v1.Server
 	Tracking  mlflow.Tracking
+	Traces    mlflow.Traces
 	Models    mlflow.Registry
 	Webhooks  mlflow.Webhooks
 	Artifacts mlflow.Artifacts

@@ -50,6 +50,7 @@ func routes(h Handlers) ([]Route, error) {
 		{http.MethodPost, "/serve/*path", Infer, h.Serve},
 	}
 	table = append(table, trackingRoutes(h.Tracking)...)
+	table = append(table, traceRoutes(h.Traces)...)
 	table = append(table, registryRoutes(h.Models)...)
 	table = append(table, webhookRoutes(h.Webhooks)...)
 	table = append(table, artifactRoutes(h.Artifacts)...)
@@ -110,6 +111,43 @@ func trackingRoutes(t mlflow.Tracking) []Route {
 		{http.MethodPatch, a2 + "logged-models/:model_id/tags", Write, t.SetModelTags},
 		{http.MethodDelete, a2 + "logged-models/:model_id/tags/*tag_key", Write, t.DeleteModelTag},
 	})
+}
+
+// traceRoutes are MLflow's for traces: of API 3.0, of 2.0 for clients before
+// it, and OpenTelemetry's own.
+func traceRoutes(t mlflow.Traces) []Route {
+	const a2, a3 = "2.0/mlflow/traces", "3.0/mlflow/traces"
+	return append(twins([]Route{
+		{http.MethodPost, a3, Write, t.StartTrace},
+		{http.MethodGet, a3 + "/get", Read, t.GetTrace},
+		{http.MethodGet, a3 + "/batchGet", Read, t.BatchGetTraces},
+		{http.MethodPost, a3 + "/batchGetInfos", Read, t.BatchGetTraceInfos},
+		{http.MethodPost, a3 + "/search", Read, t.SearchTraces},
+		{http.MethodPost, a3 + "/metrics", Read, t.QueryTraceMetrics},
+		{http.MethodPost, a3 + "/calculate-filter-correlation", Read, t.CorrelateTraces},
+		{http.MethodPost, a3 + "/delete-traces", Write, t.DeleteTraces},
+		{http.MethodGet, a3 + "/:trace_id", Read, t.GetTraceInfo},
+		{http.MethodPatch, a3 + "/:trace_id/tags", Write, t.SetTraceTag},
+		{http.MethodDelete, a3 + "/:trace_id/tags", Write, t.DeleteTraceTag},
+		{http.MethodPost, a3 + "/:trace_id/assessments", Write, t.CreateAssessment},
+		{http.MethodGet, a3 + "/:trace_id/assessments/:assessment_id", Read, t.GetAssessment},
+		{http.MethodPatch, a3 + "/:trace_id/assessments/:assessment_id", Write, t.UpdateAssessment},
+		{http.MethodDelete, a3 + "/:trace_id/assessments/:assessment_id", Write, t.DeleteAssessment},
+
+		{http.MethodPost, a2, Write, t.StartTraceV2},
+		{http.MethodGet, a2, Read, t.SearchTracesV2},
+		{http.MethodPatch, a2 + "/:trace_id", Write, t.EndTraceV2},
+		{http.MethodGet, a2 + "/:trace_id/info", Read, t.GetTraceInfoV2},
+		{http.MethodPatch, a2 + "/:trace_id/tags", Write, t.SetTraceTag},
+		{http.MethodDelete, a2 + "/:trace_id/tags", Write, t.DeleteTraceTag},
+		{http.MethodPost, a2 + "/delete-traces", Write, t.DeleteTraces},
+		{http.MethodPost, a2 + "/link-to-run", Write, t.LinkTracesToRun},
+		{http.MethodPost, a2 + "/link-prompts", Write, t.LinkPromptsToTrace},
+	}),
+		Route{http.MethodGet, "/ajax-api/2.0/mlflow/get-trace-artifact", Read, t.GetTraceArtifact},
+		Route{http.MethodGet, "/ajax-api/3.0/mlflow/get-trace-artifact", Read, t.GetTraceArtifact},
+		Route{http.MethodPost, "/v1/traces", Write, t.ExportTraces},
+	)
 }
 
 // registryRoutes are MLflow's for registered models and model versions.

@@ -32,8 +32,9 @@ const maxUnsized = 8 << 20
 // A field's json tag is its name in snake case; its camel case twin is
 // accepted too, both at once are not. Its kinds are string, bool, int64 (a
 // number, a string or an integral float), float64 ("NaN", "Infinity" and
-// "-Infinity" too), structs of these, pointers (nil: absent) and slices. The
-// fields of a struct tagged json:",inline" count as its parent's. More tags:
+// "-Infinity" too), structs of these, pointers (nil: absent), slices, maps of
+// strings, and any (JSON as it stands). The fields of a struct tagged
+// json:",inline" count as its parent's. More tags:
 //
 //	mlflow:"required"       absent or "" is refused
 //	mlflow:"number"         a string that may be sent as a JSON number

@@ -113,6 +113,10 @@ func (d decoder) value(slot reflect.Value, f field, value any, path string) erro
 			return invalid(path, value, "expected an object")
 		}
 		return d.object(slot, planOf(slot.Type()), tree, path+".")
+	case reflect.Map:
+		return d.textMap(slot, value, path)
+	case reflect.Interface:
+		slot.Set(reflect.ValueOf(value))
 	case reflect.String:
 		text, err := textOf(f, value, path)
 		slot.SetString(text)
@@ -169,6 +173,28 @@ func (d decoder) list(slot reflect.Value, f field, value any, path string) error
 		}
 	}
 	slot.Set(out)
+	return nil
+}
+
+// textMap reads an object whose values are strings.
+func (d decoder) textMap(slot reflect.Value, value any, path string) error {
+	tree, ok := value.(map[string]any)
+	if !ok {
+		return invalid(path, value, "expected an object")
+	}
+	out := make(map[string]string, len(tree))
+	for key, member := range tree {
+		at := path + "." + key
+		if _, err := textOf(field{}, key, path); err != nil {
+			return err
+		}
+		text, err := textOf(field{}, member, at)
+		if err != nil {
+			return err
+		}
+		out[key] = text
+	}
+	slot.Set(reflect.ValueOf(out))
 	return nil
 }
 

@@ -41,6 +41,9 @@ func (s *Service) LoggedModelRoot(ctx context.Context, id string) (root Root, er
 	return root.served(s.Roots)
 }
 
+// RootAt is where the artifacts of a URI are.
+func (s *Service) RootAt(uri string) (Root, error) { return Root{URI: uri}.served(s.Roots) }
+
 func (r Root) served(roots models.ArtifactRoots) (Root, error) {
 	key, ok := keyOf(r.URI, roots)
 	if !ok {

@@ -19,4 +19,5 @@ func (a *App) wireRegistry(p *parts) {
 	p.workers = append(p.workers, registry.Hash{Service: p.registry})
 	p.handlers.Models = mlflow.Registry{Service: p.registry}
 	p.handlers.Artifacts = mlflow.Artifacts{Service: p.artifacts, Registry: p.registry, Idle: idleTransfer, Now: time.Now, Served: a.cfg.ServeArtifacts, Presigned: a.cfg.Presigned}
+	p.handlers.Traces.Files = p.handlers.Artifacts
 }

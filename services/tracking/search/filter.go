@@ -2,6 +2,7 @@ package search
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,8 +128,8 @@ func (p *parser) key() (models.Entity, string, error) {
 	if !ok {
 		return "", "", p.fault(t, "Invalid entity type '%s'. Valid values are %s", prefix, strings.Join(sortedKeys(p.vocabulary.Entities), ", "))
 	}
-	if q := p.peek(); rest == "" && q.kind == quoted && q.at == t.stop {
-		rest = p.take().text
+	if q := p.peek(); (rest == "" || strings.HasSuffix(rest, ".")) && q.kind == quoted && q.at == t.stop {
+		rest += p.take().text
 	} else if err := p.endsKey(t, rest, prefix+"."); err != nil {
 		return "", "", err
 	}
@@ -136,6 +137,11 @@ func (p *parser) key() (models.Entity, string, error) {
 		return "", "", p.fault(t, "a key is missing after '%s.'", prefix)
 	}
 	if entity == models.EntityAttribute {
+		for inner, of := range p.vocabulary.Inner {
+			if key, ok := strings.CutPrefix(rest, inner+"."); ok {
+				return of, key, nil
+			}
+		}
 		rest = p.vocabulary.canonical(rest)
 	}
 	return entity, rest, nil
@@ -168,7 +174,7 @@ func (p *parser) operator() (models.Op, error) {
 			return models.OpIsNull, nil
 		case name == "IS" && p.keyword("NOT") && p.keyword("NULL"):
 			return models.OpIsNotNull, nil
-		case name == "LIKE" || name == "ILIKE" || name == "IN":
+		case name == "LIKE" || name == "ILIKE" || name == "RLIKE" || name == "IN":
 			return models.Op(name), nil
 		default:
 			return models.Op(t.text), nil // the rule's list refuses it
@@ -195,6 +201,16 @@ func (p *parser) value(c *models.Condition, rule Attribute) error {
 		return nil
 	}
 	t := p.take()
+	if c.Op == models.OpRLike {
+		if _, err := regexp.Compile(t.text); err != nil {
+			return p.fault(t, "not a regular expression: %s", err)
+		}
+	}
+	if rule.Kind == Graded {
+		if rule.Kind = Text; slices.Contains(numbers[2:], c.Op) {
+			rule.Kind = Number
+		}
+	}
 	if rule.Kind == Text || rule.Kind == Integer {
 		if t.kind != quoted || t.quote == '`' {
 			return p.fault(t, "Expected a quoted string value for %s, such as 'text'", describe(c.Entity, c.Key))

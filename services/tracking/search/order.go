@@ -69,7 +69,7 @@ func (v Vocabulary) Field(name string, desc bool) (models.Order, error) {
 func (v Vocabulary) sortable(o models.Order) error {
 	known := slices.Clone(v.Sortable)
 	for _, e := range v.SortableBy {
-		known = append(known, string(e)+"s.KEY")
+		known = append(known, strings.Replace(string(e)+"s.KEY", "metadatas", "metadata", 1))
 	}
 	switch {
 	case o.Entity == models.EntityAttribute && !slices.Contains(v.Sortable, o.Key):

@@ -16,6 +16,7 @@ const (
 	Number         // bare
 	Numberish      // bare, or quoted as old clients do
 	Integer        // quoted digits: an id that is a number
+	Graded         // quoted, or bare where it is compared by size
 )
 
 // Attribute is a rule: the kind of its value, and how it may be compared.
@@ -32,7 +33,8 @@ type Vocabulary struct {
 	Tags       []models.Op // comparisons of tags and params
 	Sortable   []string    // attributes to order by
 	SortableBy []models.Entity
-	Upper      bool // comparisons of words are written in upper case
+	Upper      bool                     // comparisons of words are written in upper case
+	Inner      map[string]models.Entity // what stands behind the attribute's prefix and one of its own
 }
 
 var (
@@ -40,6 +42,9 @@ var (
 	texts   = []models.Op{models.OpEqual, models.OpNotEqual, models.OpLike, models.OpILike}
 	lists   = []models.Op{models.OpIn, models.OpNotIn}
 	nulls   = []models.Op{models.OpIsNull, models.OpIsNotNull}
+	regexps = []models.Op{models.OpRLike}
+	equal   = []models.Op{models.OpEqual}
+	likes   = []models.Op{models.OpLike, models.OpILike}
 )
 
 func all(sets ...[]models.Op) []models.Op { return slices.Concat(sets...) }
@@ -142,8 +147,10 @@ func (v Vocabulary) rule(entity models.Entity, key string) (rule Attribute, wron
 	switch entity {
 	case models.EntityMetric:
 		return Attribute{Number, numbers}, ""
-	case models.EntityParam, models.EntityTag:
+	case models.EntityParam, models.EntityTag, models.EntityMetadata:
 		return Attribute{Text, v.Tags}, ""
+	case models.EntitySpan, models.EntityFeedback, models.EntityExpectation, models.EntityIssue, models.EntityAssessment:
+		return ofTrace(entity, key)
 	case models.EntityDataset:
 		if !slices.Contains([]string{"name", "digest", "context"}, key) {
 			return Attribute{}, "Invalid dataset key '" + key + "' specified. Valid keys are name, digest, context"
