@@ -38,7 +38,7 @@ type Trace struct {
 	ClientRequestID *string
 	RequestPreview  *string
 	ResponsePreview *string
-	Final           bool // its client has told all of it; spans alone change it no more
+	Told            Told
 
 	// What searches and metrics ask for, out of its metadata.
 	Session *string
@@ -48,6 +48,10 @@ type Trace struct {
 	Metadata    []Tag
 	Assessments []Assessment
 }
+
+// Told is what a trace's client has told itself once the trace had ended: what
+// spans say changes that no more.
+type Told struct{ Times, Usage, Cost bool }
 
 // TokenUsage counts tokens; nil is unknown.
 type TokenUsage struct{ Input, Output, Total, CacheRead, CacheCreation *int64 }

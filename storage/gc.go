@@ -43,7 +43,7 @@ type PurgeStore interface {
 	CitedKeys(keys []string) (map[string]bool, error)
 	// Hashing tells which of these versions have files that are hashed still.
 	Hashing(versionIDs []int64) (map[int64]bool, error)
-	// Owners tells which of these ids are those of runs and logged models.
+	// Owners tells which of these ids are those of runs, logged models and traces.
 	Owners(ids []string) (map[string]bool, error)
 	// Locations gives where experiments keep their artifacts, in the order of
 	// ids after one, and the highest id ever given.

@@ -195,8 +195,11 @@ func (c *collection) data(ctx context.Context) error {
 
 var runID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// orphans removes the folders of runs and logged models that are no more: what
-// a client uploaded after they were purged, and what a manifest cited then.
+var traceID = regexp.MustCompile(`^(tr-)?[0-9a-f]{32}$`)
+
+// orphans removes the folders of runs, logged models and traces that are no
+// more: what a client uploaded after they were purged, and what a manifest
+// cited then. A trace that is deleted leaves its files to this.
 func (c *collection) orphans(ctx context.Context) error {
 	after, highest := int64(-1), int64(0)
 	known := map[int64]bool{}
@@ -261,6 +264,15 @@ func (c *collection) orphansIn(ctx context.Context, experiment string) error {
 	for _, e := range logged {
 		if e.IsDir && strings.HasPrefix(e.Name, "m-") {
 			folders[e.Name] = experiment + "/models/" + e.Name
+		}
+	}
+	traces, err := c.Blobs.List(ctx, experiment+"/traces")
+	if err != nil {
+		return err
+	}
+	for _, e := range traces {
+		if e.IsDir && traceID.MatchString(e.Name) {
+			folders[e.Name] = experiment + "/traces/" + e.Name
 		}
 	}
 	ids := make([]string, 0, len(folders))

@@ -139,7 +139,7 @@ func logPart(tx storage.Tx, e models.Experiment, p *part) error {
 // apply brings a trace up to its spans, and gives the metadata to be set. What
 // its client has told of the whole is the better word.
 func (p *part) apply(t *models.Trace, spans []models.Span) (metadata []models.Tag) {
-	if !t.Final {
+	if !t.Told.Times {
 		end := p.endMS
 		if t.DurationMS != nil {
 			end = max(end, t.StartMS+*t.DurationMS)
@@ -169,11 +169,11 @@ func (p *part) apply(t *models.Trace, spans []models.Span) (metadata []models.Ta
 		}
 	}
 	if p.counts {
-		if !t.Final || models.ValueOf(t.Metadata, models.MetaTokenUsage) == "" {
+		if !t.Told.Usage {
 			set(models.MetaTokenUsage, sum(spans, models.AttrTokenUsage, []string{"input_tokens", "output_tokens", "total_tokens"},
 				[]string{"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation_input_tokens_above_1hr"}))
 		}
-		if !t.Final || models.ValueOf(t.Metadata, models.MetaCost) == "" {
+		if !t.Told.Cost {
 			set(models.MetaCost, sum(spans, models.AttrCost, []string{"input_cost", "output_cost", "total_cost"}, nil))
 		}
 	}

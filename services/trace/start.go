@@ -14,7 +14,8 @@ func (s *Service) Start(ctx context.Context, t models.Trace) (out models.Trace, 
 		return out, err
 	}
 	derive(&t, t.Metadata)
-	t.Final, t.Tags, t.Metadata = true, cutAll(t.Tags, maxTag), cutAll(t.Metadata, maxMetadata)
+	t.Told = models.Told{Times: true, Usage: models.ValueOf(t.Metadata, models.MetaTokenUsage) != "", Cost: models.ValueOf(t.Metadata, models.MetaCost) != ""}
+	t.Tags, t.Metadata = cutAll(t.Tags, maxTag), cutAll(t.Metadata, maxMetadata)
 	for i := range t.Assessments {
 		if err := s.complete(&t.Assessments[i]); err != nil {
 			return out, err
@@ -61,9 +62,10 @@ func (s *Service) finish(tx storage.Tx, t models.Trace) (int64, error) {
 	if t.Session == nil {
 		t.Session = old.Session
 	}
-	if models.ValueOf(t.Metadata, models.MetaTokenUsage) == "" {
-		t.Tokens = old.Tokens
+	if !t.Told.Usage {
+		t.Tokens, t.Told.Usage = old.Tokens, old.Told.Usage
 	}
+	t.Told.Cost = t.Told.Cost || old.Told.Cost
 	if err := tx.Traces().Update(t); err != nil {
 		return 0, err
 	}

@@ -58,11 +58,16 @@ func (t purge) Owners(ids []string) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	logged, err := t.known("SELECT uuid FROM logged_model WHERE uuid ", ids)
-	for id := range logged {
-		known[id] = true
+	for _, query := range []string{"SELECT uuid FROM logged_model WHERE uuid ", "SELECT uuid FROM trace WHERE uuid "} {
+		more, err := t.known(query, ids)
+		if err != nil {
+			return nil, err
+		}
+		for id := range more {
+			known[id] = true
+		}
 	}
-	return known, err
+	return known, nil
 }
 
 // DataBlobs implements storage.PurgeStore.

@@ -93,6 +93,9 @@ func (t purge) Hide(kind models.Garbage, keys []int64) error {
 // removeAtOnce bounds how many points of metrics one transaction removes.
 const removeAtOnce = 20_000
 
+// tracesAtOnce bounds how many traces, each with its spans.
+const tracesAtOnce = 500
+
 // Remove implements storage.PurgeStore.
 func (t purge) Remove(kind models.Garbage, keys []int64) (bool, error) {
 	if len(keys) == 0 {
@@ -111,6 +114,11 @@ func (t purge) Remove(kind models.Garbage, keys []int64) (bool, error) {
 	case models.GarbageLoggedModel:
 		statements = []string{"DELETE FROM logged_model WHERE id "}
 	case models.GarbageExperiment:
+		// Traces have no life of their own: they go with their experiment.
+		res := t.db.Exec(fmt.Sprintf("DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE experiment_id %s LIMIT %d)", in, tracesAtOnce), list)
+		if res.Error != nil || res.RowsAffected == tracesAtOnce {
+			return false, res.Error
+		}
 		statements = []string{"DELETE FROM experiment WHERE id "}
 	case models.GarbageImage:
 		statements = []string{"DELETE FROM image WHERE id "}

@@ -17,7 +17,7 @@ type traceRow struct {
 	ClientRequestID     *string
 	RequestPreview      *string
 	ResponsePreview     *string
-	Final               int64
+	Final               int64 // bits of what the client has told
 	Session             *string
 	InputTokens         *int64
 	OutputTokens        *int64
@@ -31,7 +31,7 @@ func (traceRow) TableName() string { return "trace" }
 func (r traceRow) model() models.Trace {
 	return models.Trace{
 		Key: r.ID, ID: r.UUID, ExperimentID: r.ExperimentID, StartMS: r.StartMS, DurationMS: r.DurationMS, State: models.TraceState(r.State),
-		ClientRequestID: r.ClientRequestID, RequestPreview: r.RequestPreview, ResponsePreview: r.ResponsePreview, Final: r.Final == 1,
+		ClientRequestID: r.ClientRequestID, RequestPreview: r.RequestPreview, ResponsePreview: r.ResponsePreview, Told: models.Told{Times: r.Final&1 != 0, Usage: r.Final&2 != 0, Cost: r.Final&4 != 0},
 		Session: r.Session,
 		Tokens: models.TokenUsage{
 			Input: r.InputTokens, Output: r.OutputTokens, Total: r.TotalTokens, CacheRead: r.CacheReadTokens, CacheCreation: r.CacheCreationTokens,
@@ -42,7 +42,7 @@ func (r traceRow) model() models.Trace {
 func traceRowOf(t models.Trace) traceRow {
 	return traceRow{
 		ID: t.Key, UUID: t.ID, ExperimentID: t.ExperimentID, StartMS: t.StartMS, DurationMS: t.DurationMS, State: string(t.State),
-		ClientRequestID: t.ClientRequestID, RequestPreview: t.RequestPreview, ResponsePreview: t.ResponsePreview, Final: bit(t.Final),
+		ClientRequestID: t.ClientRequestID, RequestPreview: t.RequestPreview, ResponsePreview: t.ResponsePreview, Final: bit(t.Told.Times) | bit(t.Told.Usage)<<1 | bit(t.Told.Cost)<<2,
 		Session: t.Session, InputTokens: t.Tokens.Input, OutputTokens: t.Tokens.Output, TotalTokens: t.Tokens.Total,
 		CacheReadTokens: t.Tokens.CacheRead, CacheCreationTokens: t.Tokens.CacheCreation,
 	}

@@ -23,7 +23,8 @@ func Traces(t *testing.T, open Open) {
 			got, err := tx.Traces().Lock("tr-1")
 			require.NoError(t, err)
 			require.Equal(t, trace, got)
-			got.State, got.Final, got.DurationMS = models.TraceError, true, nil
+			told := models.Told{Times: true, Cost: true}
+			got.State, got.Told, got.DurationMS = models.TraceError, told, nil
 			require.NoError(t, tx.Traces().Update(got))
 			require.NoError(t, tx.Traces().SetTags(got.Key, []models.Tag{{Key: "k", Value: "w"}}))
 			require.True(t, models.IsKind(tx.Traces().DeleteTag(got.Key, "x"), models.KindNotFound))
@@ -40,7 +41,7 @@ func Traces(t *testing.T, open Open) {
 			list, err := tx.Traces().Load([]string{"tr-9", "tr-1", "tr-1"})
 			require.NoError(t, err)
 			require.Len(t, list, 1)
-			require.True(t, list[0].Final)
+			require.Equal(t, models.Told{Times: true, Cost: true}, list[0].Told)
 			require.Nil(t, list[0].DurationMS)
 			require.Equal(t, "w", models.ValueOf(list[0].Tags, "k"))
 			require.Len(t, list[0].Assessments, 1)
