@@ -12,7 +12,7 @@ const (
 	AssessIssue       AssessmentType = "issue"
 )
 
-// Metadata of assessments that mean something to us.
+// MetaAssessmentRun is the metadata of an assessment that names the run it came of.
 const MetaAssessmentRun = "mlflow.assessment.sourceRunId"
 
 // Assessment is a judgement on a trace or on one of its spans.

@@ -205,6 +205,7 @@ func spanOf(s *tracepb.Span) (models.Span, error) {
 		span.Status = models.SpanOK
 	case tracepb.Status_STATUS_CODE_ERROR:
 		span.Status = models.SpanError
+	default:
 	}
 	for _, e := range s.GetEvents() {
 		span.Events = append(span.Events, models.SpanEvent{Name: clean(e.GetName()), AtNS: int64(e.GetTimeUnixNano()), Attributes: attributesOf(e.GetAttributes())})

@@ -9,25 +9,6 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
-type spanRow struct {
-	TraceID    int64  `gorm:"primaryKey"`
-	SpanID     string `gorm:"primaryKey"`
-	ParentID   *string
-	Name       string
-	Type       *string
-	Status     string
-	StartNS    int64 `gorm:"column:start_ns"`
-	EndNS      int64 `gorm:"column:end_ns"`
-	Content    string
-	Model      *string
-	Provider   *string
-	InputCost  *float64
-	OutputCost *float64
-	TotalCost  *float64
-}
-
-func (spanRow) TableName() string { return "span" }
-
 type spans struct{ *tx }
 
 // Spans implements storage.TraceTx.

@@ -6,6 +6,7 @@ import (
 	"compress/zlib"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,6 +14,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdkresource "go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	resource "go.opentelemetry.io/proto/otlp/resource/v1"
@@ -158,6 +164,31 @@ func TestSpansComeByOpenTelemetry(t *testing.T) {
 
 	batch := m.OK(http.MethodGet, a3+"traces/batchGet?trace_ids="+id+"&trace_ids=tr-none", nil)["traces"].([]any)
 	require.Equal(t, []any{any(whole)}, batch)
+}
+
+func TestTheExporterOfAnOpenTelemetrySDK(t *testing.T) {
+	t.Parallel()
+	m := startMLflow(t)
+	exporter, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(m.URL+"/v1/traces"),
+		otlptracehttp.WithHeaders(map[string]string{"x-mlflow-experiment-id": "0"}), otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
+	require.NoError(t, err)
+	program, err := sdkresource.New(t.Context(), sdkresource.WithAttributes(attribute.String("service.name", "shop"), attribute.Int("replicas", 2)))
+	require.NoError(t, err)
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(program))
+	ctx, root := provider.Tracer("t").Start(t.Context(), "order")
+	_, child := provider.Tracer("t").Start(ctx, "pay")
+	child.RecordError(errors.New("declined"))
+	child.SetStatus(codes.Error, "declined")
+	child.End()
+	root.SetAttributes(attribute.StringSlice("items", []string{"a", "b"}))
+	root.End()
+	require.NoError(t, provider.Shutdown(t.Context()))
+	id := "tr-" + root.SpanContext().TraceID().String()
+	whole := m.OK(http.MethodGet, a3+"traces/get?trace_id="+id, nil)["trace"].(object)
+	require.Len(t, whole["spans"], 2)
+	require.Equal(t, "2", whole["trace_info"].(object)["tags"].(object)["replicas"])
+	require.Equal(t, []string{id}, m.tracesFound("span.name = 'pay' AND span.status = 'ERROR'"))
+	require.Equal(t, []string{id}, m.tracesFound("tags.`service.name` = 'shop' AND trace.text LIKE '%declined%'"))
 }
 
 func TestExportsInEveryForm(t *testing.T) {

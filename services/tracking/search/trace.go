@@ -54,6 +54,7 @@ func ofTrace(entity models.Entity, key string) (rule Attribute, wrong string) {
 			return rule, "Invalid entity '" + key + "' of an assessment. Valid entities are name, type"
 		}
 		return Attribute{Text, equal}, ""
+	default: // a span
 	}
 	switch name, isAttribute := strings.CutPrefix(key, "attributes."); {
 	case isAttribute && name == "":
