@@ -44,8 +44,8 @@ test: build python testbed ## Run every test, the user's own tools and real part
 	@$(gotestsum) $(all)
 
 .PHONY: test-postgres
-test-postgres: build python testbed ## Run every test that has a database on Postgres
-	@sum=$$(scripts/tool test $(cache)) && scripts/on-postgres $$sum --format pkgname -- -timeout 15m $(TESTFLAGS) \
+test-postgres: build python testbed ## Run every test that has a database and a store on Postgres and S3
+	@sum=$$(scripts/tool test $(cache)) && scripts/on-postgres --s3 $$sum --format pkgname -- -timeout 15m $(TESTFLAGS) \
 		./api/... ./services/... ./storage/sqlstore ./tests/api ./tests/cli ./tests/mlflow
 
 gotestsum = sum=$$(scripts/tool test $(cache)) && $$sum --format pkgname -- -timeout 15m $(TESTFLAGS)

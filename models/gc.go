@@ -35,6 +35,7 @@ const (
 	GarbageFrozen Garbage = "frozen_file"  // bytes kept for a manifest
 	GarbageBlob   Garbage = "image_blob"   // of the OCI layout
 	GarbageData   Garbage = "dataset_blob" // of a data set
+	GarbageUpload Garbage = "upload"       // cut off; what the store holds of it
 	GarbageOrphan Garbage = "orphan"       // a folder of a run or logged model that is no more
 )
 

@@ -34,6 +34,14 @@ type PurgeStore interface {
 	// Logs gives the keys of the logs of versions' validations.
 	Logs(versionIDs []int64) ([]string, error)
 
+	// Doom says that these keys, files or folders, are about to be removed: from
+	// then on nobody comes to cite them, here or on another server.
+	Doom(keys []string) error
+	// Doomed tells whether something at, above or under a path is.
+	Doomed(path string) (bool, error)
+	// Spare forgets all of that: what was to be removed has been.
+	Spare() error
+
 	// Digests gives the digest of every blob of an image that has a row, and
 	// whether any of them is being built.
 	Digests() (needed map[string]bool, building bool, err error)
@@ -52,6 +60,8 @@ type PurgeStore interface {
 	DataBlobs(digests []string) (map[string]bool, error)
 	// ForgetDataBlobs removes what is known of blobs that no data set has.
 	ForgetDataBlobs() error
+	// ExpiredUploads forgets URLs that are over, by which paths could be written.
+	ExpiredUploads(now time.Time) error
 	// ExpiredKeys forgets Idempotency-Keys whose day is over, or only counts them.
 	ExpiredKeys(now time.Time, onlyCount bool) (int64, error)
 }

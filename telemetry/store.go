@@ -78,6 +78,14 @@ func (s store) Copy(ctx context.Context, src, dst string) error {
 	return err
 }
 
+// DeleteFiles implements blob.Store.
+func (s store) DeleteFiles(ctx context.Context, keys []string) error {
+	ctx, span := s.t.within(ctx, "store delete files")
+	err := s.Store.DeleteFiles(ctx, keys)
+	end(span, err)
+	return err
+}
+
 // Delete implements blob.Store.
 func (s store) Delete(ctx context.Context, key string) error {
 	ctx, span := s.t.within(ctx, "store delete")

@@ -33,7 +33,7 @@ func (s *Service) lock(key string) *sync.Mutex {
 	return &s.locks[h.Sum32()%uint32(len(s.locks))]
 }
 
-// lockAll keeps every upload from ending until unlock.
+// lockAll keeps every upload to this server from ending until unlock.
 func (s *Service) lockAll() (unlock func()) {
 	for i := range s.locks {
 		s.locks[i].Lock()
@@ -43,12 +43,6 @@ func (s *Service) lockAll() (unlock func()) {
 			s.locks[i].Unlock()
 		}
 	}
-}
-
-// Paused runs fn while no upload ends and no file is deleted.
-func (s *Service) Paused(fn func() error) error {
-	defer s.lockAll()()
-	return fn()
 }
 
 // keep makes what stands at or under a path free to be replaced: digests
@@ -79,36 +73,47 @@ func (s *Service) keep(ctx context.Context, path string) error {
 	if len(cited) == 0 {
 		return nil
 	}
-	kept := make([]string, len(cited))
-	for i, e := range cited {
-		var err error
-		if kept[i], err = s.copyOff(ctx, e, recorded); err != nil && !models.IsKind(err, models.KindNotFound) {
-			return err // bytes that are gone already cannot be kept
-		}
-	}
-	return s.db.InTx(ctx, func(tx storage.Tx) error {
-		for i, e := range cited {
-			if kept[i] == "" {
-				continue
+	for _, e := range cited {
+		for again, moved := false, false; !moved; again = true {
+			to, err := s.copyOff(ctx, e, recorded, again)
+			if models.IsKind(err, models.KindNotFound) {
+				break // bytes that are gone already cannot be kept
 			}
-			if err := tx.Manifests().Move(e.Key, e.SHA256, kept[i]); err != nil {
+			if err != nil {
+				return err
+			}
+			if moved, err = s.move(ctx, e, to); err != nil {
 				return err
 			}
 		}
-		return nil
+	}
+	return nil
+}
+
+// move lets manifests read an entry's bytes at another key, unless gc, here or
+// on another server, is about to remove what stands there.
+func (s *Service) move(ctx context.Context, e models.ManifestEntry, to string) (moved bool, err error) {
+	err = s.db.InTx(ctx, func(tx storage.Tx) error {
+		manifests := tx.Manifests() // waits for a gc that is choosing
+		doomed, err := tx.Purge().Doomed(to)
+		if moved = !doomed; err != nil || doomed {
+			return err
+		}
+		return manifests.Move(e.Key, e.SHA256, to)
 	})
+	return moved, err
 }
 
 // copyOff copies an entry's bytes under their digest, or, where they may have
-// been changed past us, under a name of their own.
-func (s *Service) copyOff(ctx context.Context, e models.ManifestEntry, recorded []models.Artifact) (string, error) {
+// been changed past us or that is not to be had, under a name of their own.
+func (s *Service) copyOff(ctx context.Context, e models.ManifestEntry, recorded []models.Artifact, fresh bool) (string, error) {
 	o, err := s.blobs.Stat(ctx, e.Key)
 	if err != nil {
 		return "", err
 	}
 	to := blob.Reserved + "/kept/" + rand.Text()
 	for _, a := range recorded {
-		if a.Key == e.Key && a.SHA256 == e.SHA256 && unchanged(a, o) {
+		if !fresh && a.Key == e.Key && a.SHA256 == e.SHA256 && unchanged(a, o) {
 			to = blob.Reserved + "/sha256/" + e.SHA256[:2] + "/" + e.SHA256
 			if _, err := s.blobs.Stat(ctx, to); err == nil {
 				return to, nil

@@ -33,7 +33,13 @@ func (s *Service) Upload(ctx context.Context, ref models.DatasetRef, sha string,
 		if err != nil {
 			return err
 		}
-		file, stored, err = tx.Datasets().Blob(v.ID, sha)
+		if file, stored, err = tx.Datasets().Blob(v.ID, sha); err != nil || stored {
+			return err
+		}
+		doomed, err := tx.Purge().Doomed(key(sha))
+		if doomed {
+			return models.Errorf(models.KindUnavailable, "slipway gc is removing what was left of an earlier push of these bytes: send them again")
+		}
 		return err
 	})
 	if err != nil || stored {

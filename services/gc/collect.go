@@ -43,7 +43,7 @@ func (c *collection) run(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
 	}
-	for _, sweep := range []func(context.Context) error{c.images, c.frozen, c.data, c.orphans, c.keys} {
+	for _, sweep := range []func(context.Context) error{c.images, c.frozen, c.data, c.orphans, c.uploads, c.keys} {
 		if err := sweep(ctx); err != nil {
 			return err
 		}
@@ -107,6 +107,9 @@ func (c *collection) purge(ctx context.Context, kind models.Garbage, list []mode
 	}
 	for done := false; !done; {
 		err := c.DB.InTx(ctx, func(tx storage.Tx) (err error) {
+			if err := tx.Purge().Spare(); err != nil {
+				return err
+			}
 			if done, err = tx.Purge().Remove(kind, keys(list)); err != nil || !done {
 				return err
 			}
@@ -135,8 +138,35 @@ func progress(r models.GCReport) models.Progress {
 	return models.Progress{Done: r.Sum().Count, Unit: "things"}
 }
 
-// save keeps how far it is.
+// save keeps how far it is; what was doomed is gone.
 func (c *collection) save(ctx context.Context) error {
 	c.gc.Progress = progress(c.gc.Report)
-	return c.DB.InTx(ctx, func(tx storage.Tx) error { return tx.GCs().Save(c.gc) })
+	return c.DB.InTx(ctx, func(tx storage.Tx) error {
+		if !c.gc.DryRun {
+			if err := tx.Purge().Spare(); err != nil {
+				return err
+			}
+		}
+		return tx.GCs().Save(c.gc)
+	})
+}
+
+// decide runs fn, which chooses what goes, in a transaction: the one in which it
+// is doomed, so that whoever came to cite it is seen, and whoever comes later
+// sees that it goes.
+func (c *collection) decide(ctx context.Context, fn func(tx storage.Tx) (going []string, err error)) error {
+	run := c.DB.InTx
+	if c.gc.DryRun {
+		run = c.DB.View
+	}
+	return run(ctx, func(tx storage.Tx) error {
+		if !c.gc.DryRun {
+			tx.Manifests() // waits for those who are registering
+		}
+		going, err := fn(tx)
+		if err != nil || c.gc.DryRun || len(going) == 0 {
+			return err
+		}
+		return tx.Purge().Doom(going)
+	})
 }

@@ -70,88 +70,82 @@ func (c *collection) counted(ctx context.Context, experiment string) func(key st
 }
 
 // folder removes what is in a folder, but for what is skipped and what a
-// manifest cites.
+// manifest cites. What was recorded of the files goes first, so that no manifest
+// comes to cite one that goes.
 func (c *collection) folder(ctx context.Context, folder string, skip func(key string) bool) (f found, err error) {
-	var recorded []models.Artifact
-	cited := map[string]bool{}
-	err = c.DB.View(ctx, func(tx storage.Tx) error {
+	var cited, recorded map[string]bool
+	err = c.decide(ctx, func(tx storage.Tx) ([]string, error) {
+		cited, recorded = map[string]bool{}, map[string]bool{}
 		entries, err := tx.Manifests().Cited(folder)
 		for _, e := range entries {
 			cited[e.Key] = true
 		}
-		if err == nil {
-			recorded, err = tx.Artifacts().Under(folder)
+		if err != nil {
+			return nil, err
 		}
-		return err
+		known, err := tx.Artifacts().Under(folder)
+		for _, a := range known {
+			recorded[a.Key] = true
+		}
+		if err != nil || c.gc.DryRun {
+			return nil, err
+		}
+		return []string{folder}, forget(tx, folder, recorded, cited)
 	})
 	if err != nil {
 		return f, err
 	}
-	var there []blob.Object
-	if err := c.Blobs.Walk(ctx, folder, func(o blob.Object) error {
-		if !skip(o.Key) {
-			there = append(there, o)
+	var going []string
+	flush := func() error {
+		keys := going
+		going = going[:0]
+		if c.gc.DryRun || len(keys) == 0 {
+			return nil
 		}
-		return nil
-	}); err != nil {
-		return f, err
+		return c.Blobs.DeleteFiles(ctx, keys)
 	}
-	present := make(map[string]bool, len(there))
-	going := there[:0]
-	for _, o := range there {
-		present[o.Key] = true
+	if err := c.Blobs.Walk(ctx, folder, func(o blob.Object) error {
+		if skip(o.Key) {
+			return nil
+		}
+		delete(recorded, o.Key)
 		if cited[o.Key] {
 			f.held++
-			continue
+			return nil
 		}
 		f.count++
 		f.bytes += o.Size
-		going = append(going, o)
-	}
-	var forget []string
-	for _, a := range recorded {
-		if !present[a.Key] && !skip(a.Key) {
-			f.missing++
+		if going = append(going, o.Key); len(going) < 5*batch {
+			return nil
 		}
-		if !cited[a.Key] {
-			forget = append(forget, a.Key)
-		}
-	}
-	if c.gc.DryRun {
-		return f, nil
-	}
-	if f.held == 0 {
-		if err := c.forget(ctx, len(recorded), []string{folder}); err != nil {
-			return f, err
-		}
-		return f, c.Blobs.Delete(ctx, folder)
-	}
-	if err := c.forget(ctx, len(forget), forget); err != nil {
+		return flush()
+	}); err != nil {
 		return f, err
 	}
-	return f, c.remove(ctx, going)
+	if err := flush(); err != nil {
+		return f, err
+	}
+	for key := range recorded {
+		if !skip(key) {
+			f.missing++
+		}
+	}
+	return f, nil
 }
 
-// forget removes the digests recorded for paths: first, so that no manifest
-// comes to cite a file that goes.
-func (c *collection) forget(ctx context.Context, recorded int, paths []string) error {
-	if recorded == 0 {
+// forget removes the digests recorded below a folder, but for what is cited.
+func forget(tx storage.Tx, folder string, recorded, cited map[string]bool) error {
+	if len(recorded) == 0 {
 		return nil
 	}
-	return c.DB.InTx(ctx, func(tx storage.Tx) error {
-		for _, p := range paths {
-			if err := tx.Artifacts().Forget(p); err != nil {
+	if len(cited) == 0 {
+		return tx.Artifacts().Forget(folder)
+	}
+	for key := range recorded {
+		if !cited[key] {
+			if err := tx.Artifacts().Forget(key); err != nil {
 				return err
 			}
-		}
-		return nil
-	})
-}
-
-func (c *collection) remove(ctx context.Context, list []blob.Object) error {
-	for _, o := range list {
-		if err := c.Blobs.Delete(ctx, o.Key); err != nil {
-			return err
 		}
 	}
 	return nil

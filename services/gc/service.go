@@ -12,12 +12,6 @@ import (
 	"github.com/slipway-ml/slipway/storage/blob"
 )
 
-// Uploads is what puts files into the store.
-type Uploads interface {
-	// Paused runs fn while no upload ends and no file is deleted.
-	Paused(fn func() error) error
-}
-
 // Builds is what makes images.
 type Builds interface {
 	// Paused runs fn while no image is built here, and tells whether it did:
@@ -31,7 +25,6 @@ type Builds interface {
 type Service struct {
 	DB      storage.DB
 	Blobs   blob.Store
-	Uploads Uploads
 	Builds  Builds
 	Roots   models.ArtifactRoots
 	Log     *slog.Logger
@@ -40,6 +33,9 @@ type Service struct {
 
 // Default is how long what was deleted can be restored, unless told otherwise.
 const Default = 30 * 24 * time.Hour
+
+// StaleUpload is the age from which an upload that nobody writes to is given up.
+const StaleUpload = 24 * time.Hour
 
 type args struct {
 	ID int64 `json:"gc_id"`
@@ -144,6 +140,9 @@ func reason(err error) string {
 // end writes how it ended, and what was removed into the audit log.
 func (c *collection) end(tx storage.Tx) error {
 	if err := tx.GCs().Save(c.gc); err != nil || c.gc.DryRun {
+		return err
+	}
+	if err := tx.Purge().Spare(); err != nil {
 		return err
 	}
 	sum := c.gc.Report.Sum()

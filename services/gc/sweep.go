@@ -13,90 +13,84 @@ import (
 )
 
 // sweep removes the objects under a folder that are older than the collection
-// and that unneeded chooses, a part at a time. alone runs each part while
-// nobody comes to need one of them.
-func (c *collection) sweep(ctx context.Context, kind models.Garbage, folder string, unneeded func(tx storage.Tx, list []blob.Object) ([]blob.Object, error), alone func(func() error) error) error {
-	var part []blob.Object
-	part = make([]blob.Object, 0, 5*batch)
+// and that unneeded chooses, a part at a time.
+func (c *collection) sweep(ctx context.Context, kind models.Garbage, folder string, unneeded func(tx storage.Tx, list []blob.Object) ([]blob.Object, error)) error {
+	part := make([]blob.Object, 0, 5*batch)
 	flush := func() error {
 		if len(part) == 0 {
 			return nil
 		}
-		err := alone(func() error {
-			var going []blob.Object
-			if err := c.DB.View(ctx, func(tx storage.Tx) (err error) {
-				going, err = unneeded(tx, part)
-				return err
-			}); err != nil || len(going) == 0 {
-				return err
-			}
-			if !c.gc.DryRun {
-				if err := c.remove(ctx, going); err != nil {
-					return err
-				}
-			}
-			for _, o := range going {
-				c.gc.Report.Add(models.GCItem{Kind: kind, ID: o.Key, Files: 1, Bytes: o.Size})
-			}
-			return c.save(ctx)
+		var going []blob.Object
+		err := c.decide(ctx, func(tx storage.Tx) (_ []string, err error) {
+			going, err = unneeded(tx, part)
+			return keysOf(going), err
 		})
 		part = part[:0]
-		return err
-	}
-	var removable []blob.Object // a walk is not to stumble over what goes
-	if err := c.Blobs.Walk(ctx, folder, func(o blob.Object) error {
-		if o.Modified.Before(c.began) {
-			removable = append(removable, o)
+		if err != nil || len(going) == 0 {
+			return err
 		}
-		return nil
+		if !c.gc.DryRun {
+			if err := c.Blobs.DeleteFiles(ctx, keysOf(going)); err != nil {
+				return err
+			}
+		}
+		for _, o := range going {
+			c.gc.Report.Add(models.GCItem{Kind: kind, ID: o.Key, Files: 1, Bytes: o.Size})
+		}
+		return c.save(ctx)
+	}
+	if err := c.Blobs.Walk(ctx, folder, func(o blob.Object) error {
+		if !o.Modified.Before(c.began) {
+			return nil
+		}
+		if part = append(part, o); len(part) < cap(part) {
+			return nil
+		}
+		return flush()
 	}); err != nil {
 		return err
 	}
-	for _, o := range removable {
-		if part = append(part, o); len(part) == cap(part) {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
 	return flush()
+}
+
+func keysOf(list []blob.Object) []string {
+	keys := make([]string, len(list))
+	for i, o := range list {
+		keys[i] = o.Key
+	}
+	return keys
 }
 
 // images removes the blobs of the layout that no image has. While one is being
 // built, here or on another server, they stay.
 func (c *collection) images(ctx context.Context) error {
 	_, err := c.Builds.Paused(func() error {
-		var needed map[string]bool
-		building := false
-		look := func(tx storage.Tx) (err error) {
-			needed, building, err = tx.Purge().Digests()
-			if err != nil || building || c.gc.DryRun {
-				return err
-			}
-			return tx.Purge().ForgetLayers(needed)
-		}
-		var err error
-		if c.gc.DryRun {
-			err = c.DB.View(ctx, look)
-		} else {
-			err = c.DB.InTx(ctx, look)
-		}
-		if err != nil || building {
-			return err
-		}
+		var after map[string]bool
 		if c.gc.DryRun { // those of images that would have gone are needed no more
-			if needed, err = c.neededAfter(ctx, needed); err != nil {
+			var err error
+			if after, err = c.neededAfter(ctx); err != nil {
 				return err
 			}
 		}
-		return c.sweep(ctx, models.GarbageBlob, blob.Reserved+"/images/blobs", func(_ storage.Tx, list []blob.Object) (going []blob.Object, _ error) {
+		return c.sweep(ctx, models.GarbageBlob, blob.Reserved+"/images/blobs", func(tx storage.Tx, list []blob.Object) (going []blob.Object, err error) {
+			needed, building, err := tx.Purge().Digests()
+			if err != nil || building {
+				return nil, err
+			}
+			if after != nil {
+				needed = after
+			} else if !c.gc.DryRun {
+				if err := tx.Purge().ForgetLayers(needed); err != nil {
+					return nil, err
+				}
+			}
 			for _, o := range list {
 				if digest := path.Base(path.Dir(o.Key)) + ":" + path.Base(o.Key); !needed[digest] {
 					going = append(going, o)
 				}
 			}
 			return going, nil
-		}, now)
+		})
 	})
 	if err != nil || c.gc.DryRun {
 		return err
@@ -104,11 +98,9 @@ func (c *collection) images(ctx context.Context) error {
 	return c.Builds.Relist(ctx)
 }
 
-func now(fn func() error) error { return fn() }
-
 // neededAfter gives the digests that are needed once the images that may go
-// have gone.
-func (c *collection) neededAfter(ctx context.Context, needed map[string]bool) (map[string]bool, error) {
+// have gone; nil where none may.
+func (c *collection) neededAfter(ctx context.Context) (map[string]bool, error) {
 	going := map[int64]bool{}
 	err := c.all(ctx, models.GarbageImage, func(_ context.Context, _ models.Garbage, list []models.Purgeable) error {
 		for _, p := range list {
@@ -117,9 +109,9 @@ func (c *collection) neededAfter(ctx context.Context, needed map[string]bool) (m
 		return nil
 	})
 	if err != nil || len(going) == 0 {
-		return needed, err
+		return nil, err
 	}
-	needed = map[string]bool{}
+	needed := map[string]bool{}
 	return needed, c.DB.View(ctx, func(tx storage.Tx) error {
 		ready, err := tx.Images().Ready()
 		for _, img := range ready {
@@ -138,7 +130,7 @@ func (c *collection) neededAfter(ctx context.Context, needed map[string]bool) (m
 // frozen removes bytes that were kept for manifests which are no more.
 func (c *collection) frozen(ctx context.Context) error {
 	for _, folder := range []string{"sha256", "kept", "versions"} {
-		if err := c.sweep(ctx, models.GarbageFrozen, blob.Reserved+"/"+folder, uncited, c.Uploads.Paused); err != nil {
+		if err := c.sweep(ctx, models.GarbageFrozen, blob.Reserved+"/"+folder, uncited); err != nil {
 			return err
 		}
 	}
@@ -190,7 +182,7 @@ func (c *collection) data(ctx context.Context) error {
 			}
 		}
 		return going, err
-	}, now)
+	})
 }
 
 var runID = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -300,6 +292,24 @@ func (c *collection) orphansIn(ctx context.Context, experiment string) error {
 		}
 	}
 	return c.save(ctx)
+}
+
+// uploads gives up those that were cut off: what the store holds of them is
+// seen nowhere.
+func (c *collection) uploads(ctx context.Context) error {
+	sweeper, ok := blob.As[blob.Sweeper](c.Blobs)
+	if !ok {
+		return nil
+	}
+	n, err := sweeper.Sweep(ctx, c.began.Add(-max(c.gc.OlderThan, StaleUpload)), c.gc.DryRun)
+	if n > 0 {
+		c.gc.Report.Items, c.gc.Report.Totals = clone(c.gc.Report)
+		c.gc.Report.Totals[models.GarbageUpload] = models.GCTotal{Count: int64(n)}
+	}
+	if err != nil || c.gc.DryRun {
+		return err
+	}
+	return c.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Purge().ExpiredUploads(c.began) })
 }
 
 // keys forgets requests that are done once, when their time is over.

@@ -45,7 +45,13 @@ func (s *Service) Build(ctx context.Context, versionID int64) (models.Image, err
 // ensure finds the row of an image, and whether all of it is there already.
 func (s *Service) ensure(ctx context.Context, p plan) (img models.Image, done bool, err error) {
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
-		img, err = tx.Images().Ensure(p.image)
+		if img, err = tx.Images().Ensure(p.image); err != nil {
+			return err
+		}
+		doomed, err := tx.Purge().Doomed(layoutDir + "/blobs")
+		if doomed {
+			return models.Errorf(models.KindUnavailable, "slipway gc is removing layers that no image has: it is built after that")
+		}
 		return err
 	})
 	if err != nil || img.State != models.ImageReady {

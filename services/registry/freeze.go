@@ -77,6 +77,22 @@ func (src source) entries(tx storage.Tx, files []blob.Object) ([]models.Manifest
 	return entries, nil
 }
 
+// stays refuses files that gc is removing, or has removed since they were
+// listed: of a run that is no more.
+func stays(tx storage.Tx, in NewVersion, src source, roots models.ArtifactRoots, m models.Manifest) error {
+	if len(m.Entries) == 0 || src.copied != 0 {
+		return nil
+	}
+	doomed, err := tx.Purge().Doomed(src.folder)
+	if doomed {
+		return models.Errorf(models.KindConflict, "the files at %s are being removed by slipway gc: log the model anew", src.uri)
+	}
+	if err == nil && m.Digest == "" {
+		_, err = resolve(tx, in, roots)
+	}
+	return err
+}
+
 // Hash is the job that freezes the files of a version that did not come
 // through us.
 type Hash struct{ *Service }

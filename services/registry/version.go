@@ -63,6 +63,9 @@ func (s *Service) register(tx storage.Tx, in NewVersion, src source, files []blo
 		return models.Version{}, err
 	}
 	manifest := models.NewManifest(entries)
+	if err := stays(tx, in, src, s.Roots, manifest); err != nil {
+		return models.Version{}, err
+	}
 	v := models.Version{
 		ModelID: m.ID, Model: m.Name, Description: in.Description, RunLink: in.RunLink, Tags: in.Tags,
 		Source: src.uri, DownloadURI: src.download, RunID: src.runID, LoggedModelID: src.loggedModelID,

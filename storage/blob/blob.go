@@ -49,4 +49,7 @@ type Store interface {
 	Copy(ctx context.Context, src, dst string) error
 	// Delete removes an object or a whole folder; a missing one is no error.
 	Delete(ctx context.Context, key string) error
+	// DeleteFiles removes objects, many at a time where the store can; a missing
+	// one is no error. Where it fails some of them may be gone.
+	DeleteFiles(ctx context.Context, keys []string) error
 }

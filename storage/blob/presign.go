@@ -35,8 +35,9 @@ type Presigner interface {
 
 // Sweeper is a Store in which uploads that were cut off leave something behind.
 type Sweeper interface {
-	// Sweep removes what was begun before a time, and tells how much.
-	Sweep(ctx context.Context, before time.Time) (int, error)
+	// Sweep removes what was begun before a time and is not written any more,
+	// or only counts it, and tells how much.
+	Sweep(ctx context.Context, before time.Time, onlyCount bool) (int, error)
 }
 
 // Holder is a Store that can tell at once, without a request to anywhere,

@@ -3,7 +3,10 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
+
+	"gorm.io/gorm/clause"
 
 	"github.com/slipway-ml/slipway/models"
 )
@@ -45,6 +48,51 @@ func (t purge) ForgetLayers(needed map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// Doom implements storage.PurgeStore.
+func (t purge) Doom(keys []string) error {
+	t.alone()
+	for part := range slices.Chunk(keys, 500) {
+		rows := make([]doomedRow, len(part))
+		for i, key := range part {
+			rows[i].Key = key
+		}
+		if err := t.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&rows).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type doomedRow struct {
+	Key string `gorm:"primaryKey"`
+}
+
+func (doomedRow) TableName() string { return "doomed_blob" }
+
+// Doomed implements storage.PurgeStore.
+func (t purge) Doomed(path string) (bool, error) {
+	above := []string{}
+	for i := range path {
+		if path[i] == '/' {
+			above = append(above, path[:i])
+		}
+	}
+	found := false
+	err := t.scan("SELECT key FROM doomed_blob WHERE "+under+" OR key "+t.inTexts()+" LIMIT 1", append(underArgs(path), jsonList(above)), func(scanner) error {
+		found = true
+		return nil
+	})
+	return found, err
+}
+
+// Spare implements storage.PurgeStore.
+func (t purge) Spare() error { return t.db.Exec("DELETE FROM doomed_blob").Error }
+
+// ExpiredUploads implements storage.PurgeStore.
+func (t purge) ExpiredUploads(now time.Time) error {
+	return t.db.Exec("DELETE FROM presigned_upload WHERE until_us < ?", now.UnixMicro()).Error
 }
 
 // CitedKeys implements storage.PurgeStore.

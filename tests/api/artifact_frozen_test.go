@@ -2,8 +2,6 @@ package api_test
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -59,9 +57,7 @@ func TestFilesPutIntoTheStoreByHandAreHashed(t *testing.T) {
 	logged := loggedModel(w, run(w))
 	root := "0/models/" + logged + "/artifacts/"
 	upload(t, w, root+"MLmodel", "through us")
-	dir := filepath.Join(w.Dir, "artifacts", filepath.FromSlash(root), "data")
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "model.onnx"), []byte("by hand"), 0o600))
+	w.Write(t, root+"data/model.onnx", "by hand")
 
 	v := w.OK(http.MethodPost, versioned+"create", object{"name": "m", "source": "models:/" + logged, "model_id": logged})["model_version"].(object)
 	require.Equal(t, "READY", v["status"])

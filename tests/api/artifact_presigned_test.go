@@ -6,24 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/slipway-ml/slipway/cmd/slipway/config"
-	"github.com/slipway-ml/slipway/tests/testbed/s3"
 	"github.com/slipway-ml/slipway/tests/world"
 )
-
-// past writes an object as somebody with credentials of their own does.
-func past(t *testing.T, destination, key, content string) {
-	t.Helper()
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(destination, "s3://"), "/")
-	_, err := s3.Shared(t).Client().PutObject(t.Context(), &awss3.PutObjectInput{
-		Bucket: &bucket, Key: aws.String(prefix + "/" + key), Body: strings.NewReader(content),
-	})
-	require.NoError(t, err)
-}
 
 // hashed waits until a version's files are frozen, and gives one of them.
 func hashed(t *testing.T, w *world.World, version, path string) string {
@@ -64,15 +50,14 @@ func TestAURLThatIsUsedAgainDoesNotReachAVersion(t *testing.T) {
 // its mark.
 func TestAFileThatIsReplacedWithinASecondIsAnotherFile(t *testing.T) {
 	t.Parallel()
-	var destination string
-	w := inS3(t, func(c *config.Config) { destination = c.ArtifactsDestination })
+	w := inS3(t)
 	createModel(w, "m")
 	id := run(w)
 	root := "0/" + id + "/artifacts/model/"
 	source := object{"name": "m", "source": "runs:/" + id + "/model", "run_id": id}
 
 	upload(t, w, root+"MLmodel", "first")
-	past(t, destination, root+"MLmodel", "FIRST")
+	w.Write(t, root+"MLmodel", "FIRST")
 	w.OK(http.MethodPost, versioned+"create", source)
 	require.Equal(t, "FIRST", hashed(t, w, "1", "MLmodel"), "the digest of what came through us is not that of this")
 	require.Empty(t, w.Do(http.MethodGet, proxy+"/"+root+"MLmodel", nil).Header.Get("ETag"))
@@ -80,7 +65,7 @@ func TestAFileThatIsReplacedWithinASecondIsAnotherFile(t *testing.T) {
 	upload(t, w, root+"MLmodel", "third")
 	w.OK(http.MethodPost, versioned+"create", source)
 	require.Equal(t, "third", content(t, w, frozen("2", "MLmodel")))
-	past(t, destination, root+"MLmodel", "THIRD")
+	w.Write(t, root+"MLmodel", "THIRD")
 	for _, part := range []string{"", "bytes=1-2"} {
 		r := w.Do(http.MethodGet, frozen("2", "MLmodel"), nil, "Range", part)
 		require.Contains(t, refused(t, r, http.StatusConflict, "RESOURCE_CONFLICT"), "MLmodel is not what was registered")

@@ -2,11 +2,8 @@ package api_test
 
 import (
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -32,21 +29,6 @@ func counts(g object) map[string]float64 {
 	for _, t := range g["totals"].([]any) {
 		all[t.(object)["kind"].(string)] = t.(object)["count"].(float64)
 	}
-	return all
-}
-
-// stored lists the files in the artifact store, but for what every start makes.
-func stored(t *testing.T, w *world.World) []string {
-	t.Helper()
-	root := filepath.Join(w.Dir, "artifacts")
-	var all []string
-	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			name, _ := filepath.Rel(root, path)
-			all = append(all, name)
-		}
-		return err
-	}))
 	return all
 }
 
@@ -81,12 +63,12 @@ func TestGCRemovesWhatWasDeleted(t *testing.T) {
 	early := collect(w, object{"older_than": "1h"})
 	require.Empty(t, early["totals"], "what was deleted just now can still be restored")
 
-	before := stored(t, w)
+	before := w.Stored(t)
 	plan := collect(w, object{"dry_run": true})
 	require.Equal(t, "done", plan["state"])
 	require.Equal(t, map[string]float64{"run": 1, "logged_model": 1}, counts(plan))
 	require.Contains(t, plan["items"], object{"kind": "run", "id": gone, "name": plan["items"].([]any)[0].(object)["name"], "files": 1.0, "bytes": 5.0})
-	require.Equal(t, before, stored(t, w), "a plan removes nothing")
+	require.Equal(t, before, w.Stored(t), "a plan removes nothing")
 	require.Equal(t, http.StatusOK, w.Do(http.MethodGet, runsAPI+"get?run_id="+gone, nil).Status)
 
 	done := collect(w, object{})
@@ -94,7 +76,7 @@ func TestGCRemovesWhatWasDeleted(t *testing.T) {
 	require.Equal(t, plan["totals"], done["totals"], "it did what it had told")
 	require.Equal(t, plan["items"], done["items"])
 	missing(t, w.Do(http.MethodGet, runsAPI+"get?run_id="+gone, nil))
-	require.Equal(t, []string{e + "/" + kept + "/artifacts/a/b.txt"}, stored(t, w))
+	require.Equal(t, []string{e + "/" + kept + "/artifacts/a/b.txt"}, w.Stored(t))
 	require.Equal(t, "12345", content(t, w, proxy+"/"+e+"/"+kept+"/artifacts/a/b.txt"))
 	history := w.OK(http.MethodGet, "/api/2.0/mlflow/metrics/get-history?run_id="+kept+"&metric_key=m", nil)
 	require.Len(t, history["metrics"], 2)
@@ -118,12 +100,12 @@ func TestGCFreesAnExperimentsName(t *testing.T) {
 	require.Equal(t, plan["totals"], done["totals"])
 	missing(t, w.Do(http.MethodGet, experimentsAPI+"get?experiment_id="+e, nil))
 	require.NotEqual(t, e, experiment(w, "again"), "an id never comes back: paths are made of it")
-	require.Empty(t, stored(t, w))
+	require.Empty(t, w.Stored(t))
 
 	upload(t, w, e+"/"+strings.Repeat("a", 32)+"/artifacts/late", "1")
 	upload(t, w, "7777/"+strings.Repeat("a", 32)+"/artifacts/mine", "1")
 	require.Equal(t, map[string]float64{"orphan": 1}, counts(collect(w, object{})), "what came after the purge goes, what was never an experiment's stays")
-	require.Len(t, stored(t, w), 1)
+	require.Len(t, w.Stored(t), 1)
 }
 
 func TestGCHoldsWhatAVersionCites(t *testing.T) {
@@ -158,7 +140,7 @@ func TestGCHoldsWhatAVersionCites(t *testing.T) {
 	plan := collect(w, object{"dry_run": true})
 	require.Equal(t, map[string]float64{"version": 1, "model": 1, "orphan": 1}, counts(plan))
 	require.Equal(t, plan["totals"], collect(w, object{})["totals"])
-	require.Empty(t, stored(t, w))
+	require.Empty(t, w.Stored(t))
 	createModel(w, "m")
 }
 
@@ -170,8 +152,8 @@ func TestGCGoesOnWhereFilesAreGone(t *testing.T) {
 		upload(t, w, fmt.Sprintf("0/%s/artifacts/%d", id, i), "x")
 	}
 	upload(t, w, "0/"+whole+"/artifacts/f", "x")
-	require.NoError(t, os.Remove(filepath.Join(w.Dir, "artifacts", "0", id, "artifacts", "1")))
-	require.NoError(t, os.RemoveAll(filepath.Join(w.Dir, "artifacts", "0", whole)))
+	w.Lose(t, "0/"+id+"/artifacts/1")
+	w.Lose(t, "0/"+whole)
 	for _, id := range []string{id, whole} {
 		w.OK(http.MethodPost, runsAPI+"delete", object{"run_id": id})
 	}
@@ -200,7 +182,7 @@ func TestGCOfManyFiles(t *testing.T) {
 	w.OK(http.MethodPost, runsAPI+"delete", object{"run_id": id})
 	done := collect(w, object{})
 	require.Contains(t, done["totals"], object{"kind": "run", "count": 1.0, "files": 2500.0, "bytes": 2500.0})
-	require.Empty(t, stored(t, w))
+	require.Empty(t, w.Stored(t))
 }
 
 func TestGCIsKilledAndGoesOn(t *testing.T) {
@@ -234,7 +216,7 @@ func TestGCIsKilledAndGoesOn(t *testing.T) {
 	list := w.OK(http.MethodPost, runsAPI+"search", object{"experiment_ids": []string{"0"}, "run_view_type": "ALL"})
 	require.Empty(t, list["runs"])
 	var left []string
-	for _, f := range stored(t, w.World) {
+	for _, f := range w.Stored(t) {
 		if !strings.HasPrefix(f, "0/"+cited+"/") {
 			left = append(left, f)
 		}
@@ -250,9 +232,9 @@ func TestGCHoldsImages(t *testing.T) {
 	first := staged(t, w, "v1")
 	second := staged(t, w, "v4-better")
 
-	blobs := len(stored(t, w))
+	blobs := len(w.Stored(t))
 	require.Empty(t, collect(w, object{})["totals"], "all that is stored is needed: it is live, or a rollback can bring it back")
-	require.Len(t, stored(t, w), blobs)
+	require.Len(t, w.Stored(t), blobs)
 	for _, version := range []string{first, second} {
 		require.Equal(t, http.StatusConflict, w.Do(http.MethodDelete, versioned+"delete", object{"name": "shapes", "version": version}).Status)
 	}

@@ -68,11 +68,15 @@ func TestABuildSurvivesItsServer(t *testing.T) {
 	shapes(t, p.World)
 	p.OK(http.MethodPut, "/api/v1/models/shapes/pipeline", `{"model": "shapes", "on": "manual"}`)
 	id := fmt.Sprint(p.OK(http.MethodPost, "/api/v1/models/shapes/versions/1/images", nil)["id"])
-	blobs := filepath.Join(dir, "artifacts", ".slipway", "images", "blobs", "sha256")
 	for _, objects := range []int{0, 1, 2} {
 		p.Eventually(time.Minute, "the build goes on", func() bool {
-			there, _ := os.ReadDir(blobs)
-			return len(there) >= objects
+			there := 0
+			for _, key := range p.Stored(t) {
+				if strings.HasPrefix(key, ".slipway/images/blobs/") {
+					there++
+				}
+			}
+			return there >= objects
 		})
 		p.Kill()
 		p = world.StartProcess(t, dir)

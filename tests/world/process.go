@@ -86,7 +86,7 @@ func StartProcessWith(t testing.TB, dir string, env []string, flags ...string) *
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	p := &Process{World: &World{Dir: dir, t: t}, cmd: cmd, done: make(chan struct{})}
+	p := &Process{World: &World{Dir: dir, files: filesOf(stores), t: t}, cmd: cmd, done: make(chan struct{})}
 	ready := make(chan string, 1)
 	go p.follow(stderr, ready)
 	p.stop = p.Term

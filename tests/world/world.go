@@ -25,8 +25,9 @@ import (
 
 // World is one running server.
 type World struct {
-	URL  string
-	Dir  string // its data folder
+	URL string
+	Dir string // its data folder
+	files
 	t    testing.TB
 	stop func()
 }
@@ -75,7 +76,7 @@ func StartIn(t testing.TB, dir string, changes ...func(*config.Config)) *World {
 		}
 		done <- err
 	}()
-	w := &World{URL: a.URL(), Dir: dir, t: t}
+	w := &World{URL: a.URL(), Dir: dir, files: filesOf(cfg), t: t}
 	stopped := false
 	w.stop = func() {
 		if stopped {

@@ -12,7 +12,7 @@ func (a *App) wireGC(p *parts) error {
 		return err
 	}
 	service := &gc.Service{
-		DB: a.data, Blobs: p.blobs, Uploads: p.artifacts, Builds: p.images, Roots: a.roots(), Log: a.log, Metrics: metrics,
+		DB: a.data, Blobs: p.blobs, Builds: p.images, Roots: a.roots(), Log: a.log, Metrics: metrics,
 	}
 	p.own.Garbage = v1.Garbage{Service: service}
 	p.workers = append(p.workers, gc.Worker{Service: service})

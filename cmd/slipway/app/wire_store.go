@@ -7,14 +7,12 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/gc"
 	"github.com/slipway-ml/slipway/storage/blob"
 	blobs "github.com/slipway-ml/slipway/storage/blob/all"
 	"github.com/slipway-ml/slipway/storage/blob/metered"
 	"github.com/slipway-ml/slipway/storage/blob/s3"
 )
-
-// staleUpload is the age at which an upload that nobody completed is given up.
-const staleUpload = 24 * time.Hour
 
 // wireStore opens the artifact store.
 func (a *App) wireStore(ctx context.Context, p *parts) error {
@@ -51,7 +49,7 @@ func (a *App) lookAtStore(ctx context.Context, store blob.Store) {
 		}
 	}
 	if sweeper, ok := blob.As[blob.Sweeper](store); ok {
-		n, err := sweeper.Sweep(ctx, time.Now().Add(-staleUpload))
+		n, err := sweeper.Sweep(ctx, time.Now().Add(-gc.StaleUpload), false)
 		if err != nil || n > 0 {
 			a.log.InfoContext(ctx, "uploads that were cut off are removed", "count", n, "error", err)
 		}

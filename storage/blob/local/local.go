@@ -53,7 +53,8 @@ func New(dir string) (*Store, error) {
 	if s.up, err = root.Open(uploads); err != nil {
 		return nil, fmt.Errorf("open the upload folder: %w", err)
 	}
-	return s, s.sweep()
+	_, err = s.sweep(false, func(fs.FileInfo) bool { return true })
+	return s, err
 }
 
 // Close gives the folder back.

@@ -181,6 +181,22 @@ func (s *Store) read(folder string) ([]fs.FileInfo, error) {
 	return nil, fault(folder, err)
 }
 
+// DeleteFiles implements blob.Store.
+func (s *Store) DeleteFiles(ctx context.Context, keys []string) error {
+	for _, key := range keys {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if info, err := s.root.Lstat(key); err == nil && info.IsDir() {
+			continue // no object
+		}
+		if err := s.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Delete implements blob.Store. Folders that are empty then go as well: an
 // object store has none.
 func (s *Store) Delete(_ context.Context, key string) error {

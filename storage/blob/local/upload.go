@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,9 +101,14 @@ func (s *Store) Holds(key string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// sweep removes uploads whose writer is gone.
-func (s *Store) sweep() error {
-	return fs.WalkDir(s.root.FS(), uploads, func(name string, d fs.DirEntry, err error) error {
+// Sweep implements blob.Sweeper: what was begun before a time and has no writer
+// any more.
+func (s *Store) Sweep(_ context.Context, before time.Time, onlyCount bool) (int, error) {
+	return s.sweep(onlyCount, func(info fs.FileInfo) bool { return info.ModTime().Before(before) })
+}
+
+func (s *Store) sweep(onlyCount bool, old func(fs.FileInfo) bool) (n int, err error) {
+	err = fs.WalkDir(s.root.FS(), uploads, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -111,11 +117,17 @@ func (s *Store) sweep() error {
 			return nil // another sweep was faster
 		}
 		defer func() { _ = f.Close() }()
-		if flock(f) == nil { // else its writer lives
-			_ = s.root.Remove(name)
+		info, err := f.Stat()
+		if err != nil || !old(info) || flock(f) != nil { // its writer lives
+			return nil
 		}
+		if n++; onlyCount {
+			return nil
+		}
+		_ = s.root.Remove(name) // another sweep may have been faster
 		return nil
 	})
+	return n, err
 }
 
 func flock(f *os.File) error {

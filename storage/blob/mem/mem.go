@@ -157,6 +157,19 @@ func (s *Store) Copy(_ context.Context, src, dst string) error {
 	return nil
 }
 
+// DeleteFiles implements blob.Store.
+func (s *Store) DeleteFiles(_ context.Context, keys []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range keys {
+		if err := blob.CheckKey(key); err != nil {
+			return err
+		}
+		delete(s.objects, key)
+	}
+	return nil
+}
+
 // Delete implements blob.Store.
 func (s *Store) Delete(_ context.Context, key string) error {
 	if err := blob.CheckKey(key); err != nil {

@@ -120,6 +120,14 @@ func (s *Store) Copy(ctx context.Context, src, dst string) error {
 	return err
 }
 
+// DeleteFiles implements blob.Store.
+func (s *Store) DeleteFiles(ctx context.Context, keys []string) error {
+	began := s.now()
+	err := s.Store.DeleteFiles(ctx, keys)
+	s.measure("delete_files", began, err)
+	return err
+}
+
 // Delete implements blob.Store.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	began := s.now()

@@ -77,18 +77,23 @@ func TestAnUploadThatIsCutOffLeavesNoParts(t *testing.T) {
 		_, err = s.Stat(t.Context(), name)
 		require.Equal(t, models.KindNotFound, models.KindOf(err))
 	}
-	n, err := s.Sweep(t.Context(), time.Now().Add(time.Hour))
+	n, err := s.Sweep(t.Context(), time.Now().Add(time.Hour), false)
 	require.NoError(t, err)
 	require.Zero(t, n)
 
 	_, err = s.CreateUpload(t.Context(), "forgotten")
 	require.NoError(t, err)
-	n, err = s.Sweep(t.Context(), time.Now().Add(-time.Hour))
+	n, err = s.Sweep(t.Context(), time.Now().Add(-time.Hour), false)
 	require.NoError(t, err)
 	require.Zero(t, n, "one that may still go on")
-	n, err = s.Sweep(t.Context(), time.Now().Add(time.Hour))
+	for _, onlyCount := range []bool{true, false} {
+		n, err = s.Sweep(t.Context(), time.Now().Add(time.Hour), onlyCount)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+	}
+	n, err = s.Sweep(t.Context(), time.Now().Add(time.Hour), false)
 	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.Zero(t, n)
 }
 
 type failing struct{ err error }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage/blob"
 )
 
@@ -100,7 +101,7 @@ func (s *Store) AbortUpload(ctx context.Context, key, upload string) error {
 
 // Sweep implements blob.Sweeper: multipart uploads whose sender has gone are
 // aborted, since their parts are paid for and seen nowhere.
-func (s *Store) Sweep(ctx context.Context, before time.Time) (int, error) {
+func (s *Store) Sweep(ctx context.Context, before time.Time, onlyCount bool) (int, error) {
 	n := 0
 	pages := s3.NewListMultipartUploadsPaginator(s.client, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &s.prefix})
 	for pages.HasMorePages() {
@@ -112,10 +113,14 @@ func (s *Store) Sweep(ctx context.Context, before time.Time) (int, error) {
 			if !aws.ToTime(u.Initiated).Before(before) {
 				continue
 			}
-			if _, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: u.Key, UploadId: u.UploadId}); err != nil {
-				return n, s.fault("", err)
+			if n++; onlyCount {
+				continue
 			}
-			n++
+			if _, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: u.Key, UploadId: u.UploadId}); err != nil {
+				if err = s.fault(aws.ToString(u.Key), err); !models.IsKind(err, models.KindInvalid) { // completed or aborted meanwhile
+					return n - 1, err
+				}
+			}
 		}
 	}
 	return n, nil

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -138,27 +139,68 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := blob.CheckKey(key); err != nil {
 		return err
 	}
-	if _, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.at(key)}); err != nil {
-		if err = s.fault(key, err); !models.IsKind(err, models.KindNotFound) {
+	if err := s.deleteOne(ctx, s.at(key)); err != nil {
+		return err
+	}
+	return s.pages(ctx, *s.at(key)+"/", func(page *s3.ListObjectsV2Output) error {
+		keys := make([]*string, len(page.Contents))
+		for i, o := range page.Contents {
+			keys[i] = o.Key
+		}
+		return s.deleteMany(ctx, keys)
+	})
+}
+
+// DeleteFiles implements blob.Store, a thousand objects a request.
+func (s *Store) DeleteFiles(ctx context.Context, keys []string) error {
+	all := make([]*string, len(keys))
+	for i, key := range keys {
+		if err := blob.CheckKey(key); err != nil {
+			return err
+		}
+		all[i] = s.at(key)
+	}
+	for part := range slices.Chunk(all, maxDelete) {
+		if err := s.deleteMany(ctx, part); err != nil {
 			return err
 		}
 	}
-	return s.pages(ctx, *s.at(key)+"/", func(page *s3.ListObjectsV2Output) error {
-		ids := make([]types.ObjectIdentifier, len(page.Contents))
-		for i, o := range page.Contents {
-			ids[i].Key = o.Key
+	return nil
+}
+
+// maxDelete is S3's limit for one request.
+const maxDelete = 1000
+
+// deleteMany sends one request; XML has no way to say some signs, so that keys
+// which have them go one by one.
+func (s *Store) deleteMany(ctx context.Context, keys []*string) error {
+	ids := make([]types.ObjectIdentifier, 0, len(keys))
+	for _, key := range keys {
+		if !strings.ContainsFunc(*key, func(r rune) bool { return r < ' ' || r == 0xFFFE || r == 0xFFFF }) {
+			ids = append(ids, types.ObjectIdentifier{Key: key})
+		} else if err := s.deleteOne(ctx, key); err != nil {
+			return err
 		}
-		if len(ids) == 0 {
-			return nil
-		}
-		out, err := s.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &s.bucket, Delete: &types.Delete{Objects: ids, Quiet: aws.Bool(true)}})
-		if err != nil {
-			return s.fault(key, err)
-		}
-		if len(out.Errors) > 0 {
-			e := out.Errors[0]
-			return models.Errorf(models.KindUnavailable, "the artifact store did not delete %d of %d files under %s: %s", len(out.Errors), len(ids), key, aws.ToString(e.Code))
-		}
+	}
+	if len(ids) == 0 {
 		return nil
-	})
+	}
+	out, err := s.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &s.bucket, Delete: &types.Delete{Objects: ids, Quiet: aws.Bool(true)}})
+	if err != nil {
+		return s.fault("", err)
+	}
+	if len(out.Errors) > 0 {
+		e := out.Errors[0]
+		return models.Errorf(models.KindUnavailable, "the artifact store s3://%s did not delete %d of %d files, %s first: %s",
+			s.bucket, len(out.Errors), len(ids), aws.ToString(e.Key), aws.ToString(e.Code))
+	}
+	return nil
+}
+
+func (s *Store) deleteOne(ctx context.Context, key *string) error {
+	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: key})
+	if err = s.fault(*key, err); models.IsKind(err, models.KindNotFound) {
+		return nil
+	}
+	return err
 }
