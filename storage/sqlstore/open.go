@@ -235,7 +235,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return pool.PingContext(ctx)
+	return db.explain(ctx, pool.PingContext(ctx))
 }
 
 // Queue is the driver on which package job runs River.

@@ -43,7 +43,7 @@ var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 // model and environment.
 func (d dashboard) queries(t *testing.T, model, environment string) map[string]string {
 	t.Helper()
-	fill := strings.NewReplacer("$model", model, "$environment", environment, "$metric", ".*", "$instance", ".*", "$__rate_interval", "10s")
+	fill := strings.NewReplacer("$model", model, "$environment", environment, "$metric", ".*", "$instance", ".*", "$__rate_interval", "15s")
 	queries := map[string]string{}
 	for _, panel := range d.Panels {
 		for _, target := range panel.Targets {

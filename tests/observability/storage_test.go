@@ -77,9 +77,9 @@ func TestStorageAndJobsAreWatched(t *testing.T) {
 	bucket.Stop()
 	p.fires(t, "SlipwayStoreFailing")
 	p.fires(t, "SlipwayStoreAway")
-	cluster.Control(t, "stop", "-m", "immediate")
+	cluster.Stop(t)
 	p.fires(t, "SlipwayDatabaseAway")
-	cluster.Control(t, "start", "-w")
+	cluster.Again(t)
 	require.Eventually(t, func() bool { return len(p.query(t, `ALERTS{alertname="SlipwayDatabaseAway"}`)) == 0 }, time.Minute, 300*time.Millisecond)
 }
 
