@@ -33,7 +33,7 @@ func (db *DB) Hold(ctx context.Context, key string) (release func(), err error) 
 	} else {
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(key))
-		_, err = conn.ExecContext(ctx, "SELECT pg_advisory_lock_shared($1, 0), pg_advisory_lock($2, $3)", holdAll, holdKey, int32(h.Sum32())) //nolint:gosec // any number will do
+		_, err = conn.ExecContext(ctx, "SELECT pg_advisory_lock_shared($1, 0), pg_advisory_lock($2, $3)", holdAll, holdKey, int32(h.Sum32()))
 	}
 	if err != nil {
 		letGo(ctx, conn)
