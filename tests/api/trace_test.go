@@ -225,7 +225,7 @@ func TestTracesGoWithTheirExperiment(t *testing.T) {
 	}}}), invalid, "must be in the 'active' state")
 	require.Equal(t, map[string]float64{"experiment": 1, "orphan": 1}, counts(collect(m.World, object{})))
 	m.isError(m.Do(http.MethodGet, a3+"traces/"+id, nil), absent, id)
-	require.Equal(t, []string{"0/traces/tr-" + hex32(8) + "/artifacts/traces.json"}, stored(t, m.World))
+	require.Equal(t, []string{"0/traces/tr-" + hex32(8) + "/artifacts/traces.json"}, m.Stored(t))
 }
 
 func TestTracesThatAreRefused(t *testing.T) {
