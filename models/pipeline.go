@@ -54,6 +54,10 @@ type StepSpec struct {
 	Exclude    []string          `json:"exclude,omitempty"` // images left out, by path
 	MaxDet     int               `json:"max_det,omitempty"` // boxes kept of an image
 	Env        map[string]string `json:"env,omitempty"`
+
+	Fail  []UnsafeRule `json:"fail,omitempty"`  // rules of unsafe-code that fail, whatever their default
+	Warn  []UnsafeRule `json:"warn,omitempty"`  // that warn
+	Allow []string     `json:"allow,omitempty"` // rules, globals, paths and requirements that are left out
 }
 
 // CompareSpec asks that a version be no worse than what an environment runs.

@@ -53,10 +53,19 @@ func (m *machine) beside() {
 	if other.report.Executes && len(other.order) > 0 {
 		for _, g := range other.order {
 			if g.Called && plausible(g.Module) && plausible(g.Name) {
-				m.find(g.Module, g.Name, g.Via).use.Called = true
+				m.aside(g)
 			}
 		}
 	}
+}
+
+// aside notes a global that another reading calls.
+func (m *machine) aside(g *Global) {
+	if _, ok := m.uses[g.Module+"\x00"+g.Name]; ok {
+		return
+	}
+	v := m.find(g.Module, g.Name, g.Via)
+	v.use.Called, v.use.Aside, v.use.Offset = true, true, g.Offset
 }
 
 // array gives where an array ends that begins at start.

@@ -163,6 +163,9 @@ func (m *machine) find(module, name, via string) *Value {
 			m.trouble(Limit, "it names more than %d globals", maxGlobals)
 		}
 	}
+	if g.Aside && via == "" && m.detour != nil { // this reading comes to it as well
+		g.Aside = false
+	}
 	return &Value{kind: global, use: g}
 }
 

@@ -6,6 +6,7 @@ type Global struct {
 	Name   string // may be a path of attributes
 	Offset int64  // of the opcode that first asked for it
 	Called bool   // unpickling calls it
+	Aside  bool   // only a loader that does not know joblib's arrays comes to it
 	Via    string // the callable that the name was handed to, where no opcode names it, such as builtins.getattr
 }
 

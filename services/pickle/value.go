@@ -86,7 +86,7 @@ func (v *Value) field(name string) *Value {
 // What is kept of containers: enough for a dtype, a shape and a wrapper.
 const (
 	maxItems = 32
-	maxDeep  = 5
+	maxDeep  = 12
 	maxText  = 1024
 )
 

@@ -51,7 +51,7 @@ func (doc document) pipeline() models.Pipeline {
 func (s stepDoc) spec(names map[string]bool) models.StepSpec {
 	spec := models.StepSpec{
 		Name: s.name(names), Check: s.Check, Run: s.Run, Timeout: s.Timeout.or(defaultStepTimeout),
-		Thresholds: s.Thresholds, Exclude: s.Exclude, Env: texted(s.Env),
+		Thresholds: s.Thresholds, Exclude: s.Exclude, Env: texted(s.Env), Fail: ruled(s.Fail), Warn: ruled(s.Warn), Allow: s.Allow,
 	}
 	if s.Dataset != "" {
 		ref, _ := models.ParseDatasetRef(string(s.Dataset)) // its form has been checked
@@ -69,6 +69,14 @@ func (s stepDoc) spec(names map[string]bool) models.StepSpec {
 		}
 	}
 	return spec
+}
+
+func ruled(names []unsafeRule) []models.UnsafeRule {
+	var rules []models.UnsafeRule
+	for _, name := range names {
+		rules = append(rules, models.UnsafeRule(name))
+	}
+	return rules
 }
 
 // name gives a step a name that no other has: its own, its check's, or its

@@ -18,7 +18,7 @@ type validationDoc struct {
 
 // stepDoc is a check or a command; stepFields says which field goes with which.
 type stepDoc struct {
-	Check      string           `yaml:"check,omitempty" jsonschema:"enum=integrity,enum=onnx,enum=detection" jsonschema_description:"integrity: the files match their digests and MLmodel names what is there. onnx: it loads and answers. detection: average precision on a labelled data set."`
+	Check      string           `yaml:"check,omitempty" jsonschema:"enum=integrity,enum=unsafe-code,enum=onnx,enum=detection" jsonschema_description:"integrity: the files match their digests and MLmodel names what is there. unsafe-code: pickles, archives, layers, scripts and requirements hold no hidden code. onnx: it loads and answers. detection: average precision on a labelled data set."`
 	Run        string           `yaml:"run,omitempty" jsonschema:"minLength=1" jsonschema_description:"A shell command, in a folder that holds the model's files. Leave report.xml (JUnit) or measurements.json there or in $SLIPWAY_OUTPUT_DIR to have them in the report."`
 	Name       string           `yaml:"name,omitempty" jsonschema:"minLength=1,maxLength=100" jsonschema_description:"Shown in reports; the check's name or the command's first word by default."`
 	Timeout    duration         `yaml:"timeout,omitempty"`
@@ -28,6 +28,9 @@ type stepDoc struct {
 	Exclude    []string         `yaml:"exclude,omitempty" jsonschema_description:"Images of the data set to leave out, by path, such as one that does not decode."`
 	MaxDet     *int             `yaml:"max_det,omitempty" jsonschema:"minimum=1,maximum=10000,default=300" jsonschema_description:"Boxes kept of each image."`
 	Env        map[string]value `yaml:"env,omitempty"`
+	Fail       []unsafeRule     `yaml:"fail,omitempty" jsonschema_description:"Rules of unsafe-code that fail the step, whatever their default."`
+	Warn       []unsafeRule     `yaml:"warn,omitempty" jsonschema_description:"Rules of unsafe-code that warn, whatever their default."`
+	Allow      []string         `yaml:"allow,omitempty" jsonschema_description:"What unsafe-code leaves out: a rule, a global by its exact name such as my_package.Scaler, a path or a pattern of paths, or a line of requirements."`
 }
 
 type compareDoc struct {

@@ -14,7 +14,7 @@ func TestLintNamesThePlaceAndWhatIsAllowed(t *testing.T) {
 	g := grammar(t)
 	tests := map[string]struct{ old, replacement, want string }{
 		"a check nobody knows": {
-			"check: onnx", "check: onx", `7:14: "onx" is not known here; did you mean "onnx"? allowed: integrity, onnx, detection`,
+			"check: onnx", "check: onx", `7:14: "onx" is not known here; did you mean "onnx"? allowed: integrity, unsafe-code, onnx, detection`,
 		},
 		"a field nobody knows": {
 			"rollback_window", "rolback_window", `49:5: "rolback_window" is not known here; did you mean "rollback_window"? allowed: gates, on_alias,`,
@@ -56,6 +56,18 @@ func TestLintNamesThePlaceAndWhatIsAllowed(t *testing.T) {
 		"neither check nor run": {"- check: integrity", "- name: x", `6:7: this does not fit: a step has check or run`},
 		"a field that means nothing to its check": {
 			"- check: integrity", "- {check: integrity, dataset: a@1}", `6:26: "dataset" means nothing to check: integrity`,
+		},
+		"a rule nobody knows": {
+			"- check: integrity", "- {check: unsafe-code, warn: [natve-code]}", `6:35: "natve-code" is not known here; did you mean "native-code"? allowed: pickle-global,`,
+		},
+		"a rule that fails and warns": {
+			"- check: integrity", "- {check: unsafe-code, fail: [script], warn: [script]}", `6:51: "script" stands under fail: too`,
+		},
+		"an allowance of nothing": {
+			"- check: integrity", "- {check: unsafe-code, allow: [\" \"]}", `6:36: this allows nothing`,
+		},
+		"rules for another check": {
+			"- check: integrity", "- {check: integrity, allow: [x]}", `6:26: "allow" means nothing to check: integrity`,
 		},
 		"compare with an environment that is not there": {
 			"against: production", "against: prod", `12:26: there is no environment "prod" in this pipeline; allowed: production, staging`,

@@ -21,7 +21,11 @@ var classMetrics = []string{"ap50[CLASS]", "ap50_95[CLASS]"}
 // stepDoc; a test of package checks holds the two lists together.
 var checks = map[string]check{
 	"integrity": {metrics: []string{"files", "bytes"}},
-	"onnx":      {metrics: []string{"ir_version", "opset", "load_ms", "answer_ms"}},
+	"unsafe-code": {
+		fields:  []string{"fail", "warn", "allow"},
+		metrics: []string{"files", "bytes", "members", "unpacked_bytes", "pickles", "globals", "findings"},
+	},
+	"onnx": {metrics: []string{"ir_version", "opset", "load_ms", "answer_ms"}},
 	"detection": {
 		fields:  []string{"dataset", "compare", "exclude", "max_det"},
 		metrics: append([]string{"map50", "map50_95", "map75", "images", "backgrounds", "boxes", "detections"}, classMetrics...),
@@ -67,6 +71,7 @@ func stepRules(t *tree, doc document) {
 		positive(t, path+".timeout", step.Timeout)
 		stepMetrics(t, path, step)
 		environmentNames(t, path+".env", step.Env)
+		unsafeRules(t, path, step)
 		if step.Compare != nil {
 			compareRules(t, path+".compare", step, doc)
 		}
@@ -90,6 +95,21 @@ func stepFields(t *tree, path string, step stepDoc) {
 	}
 	if step.Check == "detection" && step.Dataset == "" {
 		t.add(keyOf(t, path), path, `check: detection needs "dataset", such as shapes-val@1`)
+	}
+}
+
+// unsafeRules refuses a rule that is to fail and to warn at once, and what
+// allows nothing.
+func unsafeRules(t *tree, path string, step stepDoc) {
+	for i, rule := range step.Warn {
+		if slices.Contains(step.Fail, rule) {
+			t.at(fmt.Sprintf("%s.warn[%d]", path, i), "%q stands under fail: too; one of the two", string(rule))
+		}
+	}
+	for i, entry := range step.Allow {
+		if strings.TrimSpace(entry) == "" {
+			t.at(fmt.Sprintf("%s.allow[%d]", path, i), "this allows nothing: a rule, a global's exact name, a path, or a line of requirements")
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/slipway-ml/slipway/models"
 )
 
 const schemaID = "https://slipway-ml.github.io/slipway/slipway.schema.json"
@@ -35,6 +37,18 @@ func typeName(t reflect.Type) string {
 func (stepDoc) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.OneOf = []*jsonschema.Schema{{Required: []string{"check"}}, {Required: []string{"run"}}}
 	s.Description = "A step has check or run, one of the two."
+}
+
+// unsafeRule is a rule of the check unsafe-code.
+type unsafeRule string
+
+// JSONSchema lists the rules.
+func (unsafeRule) JSONSchema() *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "string", Description: "A rule of unsafe-code, such as native-code."}
+	for _, r := range models.UnsafeRules {
+		s.Enum = append(s.Enum, string(r.Rule))
+	}
+	return s
 }
 
 // compiled is the schema made ready: to validate, and to look words up in.

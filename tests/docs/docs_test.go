@@ -26,7 +26,9 @@ func pages(t *testing.T) map[string]string {
 	root := testbed.Root(t)
 	found, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	require.NoError(t, err)
-	found = append(found, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md"))
+	checks, err := filepath.Glob(filepath.Join(root, "docs", "checks", "*.md"))
+	require.NoError(t, err)
+	found = append(append(found, checks...), filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md"))
 	texts := map[string]string{}
 	for _, path := range found {
 		text, err := os.ReadFile(path)

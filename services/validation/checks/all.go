@@ -7,6 +7,7 @@ import "github.com/slipway-ml/slipway/services/validation"
 func All() []validation.Check {
 	return []validation.Check{
 		Integrity{},
+		UnsafeCode{},
 		ONNX{},
 		Detection{},
 		Command{},
