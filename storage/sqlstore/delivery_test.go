@@ -1,8 +1,6 @@
 package sqlstore_test
 
 import (
-	"database/sql"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,13 +20,14 @@ func TestDelivery(t *testing.T) {
 
 func TestAReleaseNeverChanges(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "test.db")
-	opened(t, "sqlite:///"+path)
-	// This connection does not check references.
-	execute(t, path, "INSERT INTO release VALUES (1, 1, 1, 1, 'sha256:1', 'process', '{}', 1, 0)")
-	db, err := sql.Open("sqlite", path)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-	_, err = db.ExecContext(t.Context(), "UPDATE release SET image_digest = 'sha256:2'")
-	require.ErrorContains(t, err, "a release never changes")
+	for _, dialect := range []string{"sqlite", "postgres"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			uri, db := database(t, dialect)
+			opened(t, uri)
+			fill(t, dialect, db, catalogue(t, dialect, db))
+			_, err := db.ExecContext(t.Context(), "UPDATE release SET image_digest = 'sha256:2'")
+			require.ErrorContains(t, err, "a release never changes")
+		})
+	}
 }

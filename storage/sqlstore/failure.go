@@ -87,7 +87,7 @@ func (db *DB) explain(ctx context.Context, err error) error {
 	}
 	switch full, state := sqliteCode(err), sqlState(err); {
 	case full == sqliteFull || state == "53100":
-		return unavailable("the disk of the database is full: nothing was changed; make room and try again")
+		return models.Errorf(models.KindFull, "the disk of the database is full: nothing was changed; make room, then try again").Because(err)
 	case full == sqliteIO:
 		return unavailable("the disk of the database fails: nothing was changed; see the server's log")
 	case full == sqliteBusy || full == sqliteLocked || contended(err):

@@ -86,23 +86,42 @@ func newProvider(dialect string, pool *sql.DB, log *slog.Logger) (*goose.Provide
 	return provider, nil
 }
 
-// refuseForeign keeps us out of a database that an MLflow server made: of its
-// tracking and registry, or of its users.
+// refuseForeign keeps us out of a database that another program made: it has
+// tables, and none of them is the one that our first migration makes. What an
+// extension of Postgres brings along is nobody's.
 func (db *DB) refuseForeign(ctx context.Context, pool *sql.DB) error {
-	const named = " IN ('alembic_version', 'alembic_version_auth', 'experiments', 'registered_models', 'users') ORDER BY 1 LIMIT 1"
-	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND name" + named
+	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 	if db.dialect == "postgres" {
-		query = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema() AND table_name" + named
+		query = `SELECT c.relname::text FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace
+			AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')`
 	}
-	var table string
-	switch err := pool.QueryRowContext(ctx, query).Scan(&table); {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
+	rows, err := pool.QueryContext(ctx, query)
+	if err != nil {
 		return models.Errorf(models.KindUnavailable, "cannot read the database").Because(err)
 	}
+	defer func() { _ = rows.Close() }()
+	owner, table := "", ""
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		switch name {
+		case versionTable:
+			return nil
+		case "alembic_version", "alembic_version_auth", "experiments", "registered_models", "users":
+			owner, table = "an MLflow server", name
+		default:
+			if owner == "" {
+				owner, table = "another program", name
+			}
+		}
+	}
+	if owner == "" || rows.Err() != nil {
+		return rows.Err()
+	}
 	return models.Errorf(models.KindConflict,
-		"this database belongs to an MLflow server (it has a table %s): give Slipway a database of its own; nothing was changed", table)
+		"this database belongs to %s (it has a table %s): give Slipway a database of its own; nothing was changed", owner, table)
 }
 
 // loadServerID reads the installation's id, made once.

@@ -235,20 +235,3 @@ func (l locked) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
-
-func TestServersThatStartTogetherMigrateOnce(t *testing.T) {
-	t.Parallel()
-	uri := postgres.Database(t)
-	var starts sync.WaitGroup
-	for range 4 {
-		starts.Go(func() {
-			db, err := sqlstore.Open(context.Background(), uri, sqlstore.Options{})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			_ = db.Close()
-		})
-	}
-	starts.Wait()
-}

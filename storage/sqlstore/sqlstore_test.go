@@ -1,7 +1,6 @@
 package sqlstore_test
 
 import (
-	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,23 +74,6 @@ func TestOpenSQLite(t *testing.T) {
 		_, err := sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
 		require.ErrorContains(t, err, path+": open the database: file is not a database")
 	})
-	t.Run("a database of a newer slipway is refused with both numbers", func(t *testing.T) {
-		t.Parallel()
-		path := filepath.Join(t.TempDir(), "x.db")
-		db, err := sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
-		require.NoError(t, err)
-		require.NoError(t, db.Close())
-		execute(t, path, "INSERT INTO slipway_schema (version_id, is_applied) VALUES (9001, 1)")
-		_, err = sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
-		require.ErrorContains(t, err, "9001")
-	})
-	t.Run("an MLflow server's database is refused untouched", func(t *testing.T) {
-		t.Parallel()
-		path := filepath.Join(t.TempDir(), "x.db")
-		execute(t, path, "CREATE TABLE alembic_version (version_num TEXT)")
-		_, err := sqlstore.Open(t.Context(), "sqlite:///"+path, sqlstore.Options{})
-		require.ErrorContains(t, err, "belongs to an MLflow server")
-	})
 	t.Run("an unknown scheme names the two", func(t *testing.T) {
 		t.Parallel()
 		_, err := sqlstore.Open(t.Context(), "mysql://user:secret@host/db", sqlstore.Options{})
@@ -107,15 +89,6 @@ func TestOpenSQLite(t *testing.T) {
 		require.NoError(t, db.Close())
 		require.Equal(t, id, opened(t, uri).ServerID())
 	})
-}
-
-func execute(t *testing.T, path, statement string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", path)
-	require.NoError(t, err)
-	_, err = db.ExecContext(t.Context(), statement)
-	require.NoError(t, err)
-	require.NoError(t, db.Close())
 }
 
 func TestValidations(t *testing.T) {

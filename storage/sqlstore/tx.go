@@ -147,10 +147,7 @@ func (db *DB) transact(ctx context.Context, pool *gorm.DB, opts *sql.TxOptions, 
 }
 
 // Now implements storage.DB.
-func (db *DB) Now(ctx context.Context) (time.Time, error) {
-	now, err := db.newTx(ctx, db.read).Now()
-	return now, db.explain(ctx, err)
-}
+func (db *DB) Now(ctx context.Context) (time.Time, error) { return db.newTx(ctx, db.read).Now() }
 
 // Now implements storage.Tx.
 func (t *tx) Now() (time.Time, error) {
