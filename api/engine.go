@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/slipway-ml/slipway/api/middleware"
 	"github.com/slipway-ml/slipway/api/mlflow"
+	"github.com/slipway-ml/slipway/api/pace"
 	"github.com/slipway-ml/slipway/api/ui"
 	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/models"
@@ -49,6 +51,8 @@ type Handlers struct {
 // Options are the edge's settings.
 type Options struct {
 	AllowedHosts []string
+	Stall        time.Duration // a body may pause for so long; 0: for ever
+	Now          func() time.Time
 	Log          *slog.Logger
 	Trace        gin.HandlerFunc              // makes spans of requests; nil: none
 	TraceID      func(context.Context) string // of a request, for exemplars; nil: none
@@ -69,6 +73,9 @@ func New(h Handlers, o Options) (*gin.Engine, error) {
 		engine.Use(o.Trace)
 	}
 	engine.Use(measure, middleware.Recover(o.Log), middleware.Hosts(o.AllowedHosts))
+	if o.Stall > 0 {
+		engine.Use(pace.Bodies(o.Stall, o.Now))
+	}
 	table, err := routes(h)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,7 +22,7 @@ func Hosts(allowed []string) gin.HandlerFunc {
 			return nil
 		}
 		if !allows(allowed, hostname(c.Request.Host)) {
-			return models.Errorf(models.KindForbidden, "Host %q is not allowed here: start the server with --allowed-hosts %s", c.Request.Host, hostname(c.Request.Host))
+			return models.Errorf(models.KindForbidden, "Host %q is not allowed here: start the server with --allowed-hosts %s", c.Request.Host, hostname(c.Request.Host)).Because(errStranger)
 		}
 		origin := c.GetHeader("Origin")
 		if origin == "" || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
@@ -29,11 +30,15 @@ func Hosts(allowed []string) gin.HandlerFunc {
 		}
 		u, err := url.Parse(origin)
 		if err != nil || !allows(allowed, u.Hostname()) {
-			return models.Errorf(models.KindForbidden, "Origin %q is not allowed to change anything here: add its host to --allowed-hosts", origin)
+			return models.Errorf(models.KindForbidden, "Origin %q is not allowed to change anything here: add its host to --allowed-hosts", origin).Because(errStranger)
 		}
 		return nil
 	})
 }
+
+// errStranger has a refusal logged: who set the server up has to see which name
+// is missing.
+var errStranger = errors.New("without sign-in only known hosts are answered")
 
 func hostname(hostport string) string {
 	if host, _, err := net.SplitHostPort(hostport); err == nil {

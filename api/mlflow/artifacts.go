@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,8 +17,6 @@ import (
 type Artifacts struct {
 	Service  *artifact.Service
 	Registry *registry.Service
-	Idle     time.Duration // a transfer may pause for so long, and last for ever
-	Now      func() time.Time
 
 	Served    bool // the routes of mlflow-artifacts answer
 	Presigned bool // clients get URLs of the store itself, where it has them
@@ -67,7 +64,7 @@ func (a Artifacts) Get(c *gin.Context) error {
 
 // Put answers PUT mlflow-artifacts/artifacts/PATH.
 func (a Artifacts) Put(c *gin.Context) error {
-	if _, err := a.Service.Put(c.Request.Context(), pathParam(c), a.body(c), c.Request.ContentLength); err != nil {
+	if _, err := a.Service.Put(c.Request.Context(), pathParam(c), c.Request.Body, c.Request.ContentLength); err != nil {
 		return err
 	}
 	c.Status(http.StatusOK)
@@ -185,6 +182,9 @@ const maxUpload = 10 << 20
 
 // Upload answers POST upload-artifact, the browser's way.
 func (a Artifacts) Upload(c *gin.Context) error {
+	if c.Request.ContentLength > maxUpload {
+		return &http.MaxBytesError{Limit: maxUpload}
+	}
 	id, err := runRef{c.Query("run_id"), c.Query("run_uuid")}.id()
 	if err != nil {
 		return models.Errorf(models.KindInvalid, "Request must specify run_uuid.")
@@ -203,7 +203,7 @@ func (a Artifacts) Upload(c *gin.Context) error {
 		return err
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxUpload)
-	if _, err := a.Service.PutIn(c.Request.Context(), root, path.Clean(c.Query("path")), a.body(c), c.Request.ContentLength); err != nil {
+	if _, err := a.Service.PutIn(c.Request.Context(), root, path.Clean(c.Query("path")), c.Request.Body, c.Request.ContentLength); err != nil {
 		return err
 	}
 	return answer(c, empty{})

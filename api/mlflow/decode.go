@@ -10,9 +10,11 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/slipway-ml/slipway/models"
 )
@@ -98,14 +100,24 @@ func readBody(c *gin.Context) ([]byte, error) {
 	if kind != "application/json" && c.Request.Method != http.MethodGet {
 		return nil, models.Errorf(models.KindInvalid, "Bad Request. Content-Type must be one of ['application/json'].")
 	}
-	limit := int64(maxBody)
+	size := c.Request.ContentLength
+	if size > maxBody {
+		return nil, &http.MaxBytesError{Limit: maxBody}
+	}
+	if size < 0 {
+		size = maxUnsized
+	}
+	if err := room(c.Request.Context(), size); err != nil {
+		return nil, err
+	}
+	var body []byte
+	var err error
 	if c.Request.ContentLength < 0 {
-		limit = maxUnsized
+		body, err = io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxUnsized))
+	} else {
+		body = make([]byte, size)
+		_, err = io.ReadFull(c.Request.Body, body)
 	}
-	if c.Request.ContentLength > limit {
-		return nil, &http.MaxBytesError{Limit: limit}
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	if err != nil {
 		return nil, fmt.Errorf("read the body: %w", err)
 	}
@@ -113,6 +125,31 @@ func readBody(c *gin.Context) ([]byte, error) {
 		return nil, models.Errorf(models.KindInvalid, "The request body is not UTF-8.")
 	}
 	return body, nil
+}
+
+// allBodies is how much of large bodies is held in memory at once, of all
+// requests; a small one is not counted.
+const (
+	allBodies = maxBody
+	smallBody = 64 << 10
+	queueTime = 10 * time.Second
+)
+
+var bodies = semaphore.NewWeighted(allBodies)
+
+// room waits until a body fits beside those that are worked on. Its place is
+// free again when the request ends.
+func room(ctx context.Context, size int64) error {
+	if size <= smallBody {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, queueTime)
+	defer cancel()
+	if bodies.Acquire(waiting, size) != nil {
+		return models.Errorf(models.KindUnavailable, "too many large requests at once: try again")
+	}
+	context.AfterFunc(ctx, func() { bodies.Release(size) })
+	return nil
 }
 
 // bareNumber finds what Python writes for NaN and infinities: tokens that

@@ -8,12 +8,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// What is smaller goes out as fast by one write with its header, and what is
-// larger in pieces, so that the deadline moves with it.
-const (
-	smallest = 64 << 10
-	piece    = 8 << 20
-)
+// What is smaller goes out as fast by one write with its header.
+const smallest = 64 << 10
 
 // connection is a response whose body the kernel copies, where a store's files
 // are files of this machine.
@@ -57,16 +53,9 @@ func (w connection) copy(d *download, to func(io.Writer, int64) (int64, error), 
 		io.Writer
 		io.ReaderFrom
 	}{w.ResponseWriter, w.raw}
-	for sent < size && err == nil {
-		d.alive()
-		var n int64
-		n, err = to(raw, min(piece, size-sent))
-		sent, d.at = sent+n, d.at+n
-		if n == 0 && err == nil {
-			err = io.EOF // it has become shorter
-		}
-	}
-	if errors.Is(err, io.EOF) {
+	sent, err = to(raw, size)
+	d.at += sent
+	if sent < size && (err == nil || errors.Is(err, io.EOF)) { // it has become shorter
 		err = io.ErrUnexpectedEOF
 		d.err = err
 	}

@@ -7,48 +7,11 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/artifact"
 )
-
-// upload is a request's body that may take for ever but not pause for long.
-type upload struct {
-	body  io.Reader
-	alive func(until time.Time)
-	now   func() time.Time
-	idle  time.Duration
-	n     int64
-}
-
-func (a Artifacts) body(c *gin.Context) *upload {
-	conn := http.NewResponseController(c.Writer)
-	return &upload{
-		body: c.Request.Body, now: a.Now, idle: a.Idle,
-		alive: func(until time.Time) { _ = conn.SetReadDeadline(until) }, // a connection without deadlines has none
-	}
-}
-
-// Read implements io.Reader. At the end of the body the connection goes on
-// without a deadline; where it does not come, the deadline stays, so that
-// nobody waits for the rest.
-func (u *upload) Read(p []byte) (int, error) {
-	u.alive(u.now().Add(u.idle))
-	n, err := u.body.Read(p)
-	u.n += int64(n)
-	var big *http.MaxBytesError
-	switch {
-	case err == nil || errors.As(err, &big):
-		return n, err
-	case errors.Is(err, io.EOF):
-		u.alive(time.Time{})
-		return n, err
-	}
-	return n, models.Errorf(models.KindInvalid, "the upload broke off after %d bytes: send it again", u.n).Because(err)
-}
 
 // send streams a file, or the ranges of it that the request asks for.
 func (a Artifacts) send(c *gin.Context, f artifact.File) error {
@@ -59,12 +22,8 @@ func (a Artifacts) send(c *gin.Context, f artifact.File) error {
 	if f.SHA256 != "" {
 		h.Set("ETag", `"`+f.SHA256+`"`)
 	}
-	conn := http.NewResponseController(c.Writer)
-	d := &download{file: f, alive: func() { _ = conn.SetWriteDeadline(a.Now().Add(a.Idle)) }}
-	defer func() {
-		d.close()
-		_ = conn.SetWriteDeadline(time.Time{})
-	}()
+	d := &download{file: f}
+	defer d.close()
 	http.ServeContent(direct(c.Writer), c.Request, f.Name, f.Modified, d)
 	if d.err != nil && !c.Writer.Written() {
 		for _, name := range []string{"Content-Type", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Accept-Ranges"} {
@@ -77,16 +36,14 @@ func (a Artifacts) send(c *gin.Context, f artifact.File) error {
 // download is a file as http.ServeContent wants it: opened where the range
 // begins, and only once.
 type download struct {
-	file  artifact.File
-	alive func()
-	at    int64
-	r     io.ReadCloser
-	err   error // of the store, not of the caller
+	file artifact.File
+	at   int64
+	r    io.ReadCloser
+	err  error // of the store, not of the caller
 }
 
 // Read implements io.Reader.
 func (d *download) Read(p []byte) (int, error) {
-	d.alive()
 	if d.opened() == nil {
 		return 0, d.err
 	}

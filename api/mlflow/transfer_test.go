@@ -15,6 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
+	"github.com/slipway-ml/slipway/api/pace"
 	"github.com/slipway-ml/slipway/api/reply"
 	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/storage/blob"
@@ -39,10 +40,11 @@ func artifacts(t *testing.T, idle time.Duration) *httptest.Server {
 	db, err := sqlstore.Open(t.Context(), postgres.OrSQLite(t, t.TempDir()), sqlstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	a := Artifacts{Service: artifact.New(db, torn{mem.New(time.Now)}), Idle: idle, Now: time.Now}
+	a := Artifacts{Service: artifact.New(db, torn{mem.New(time.Now)})}
 	gin.SetMode(gin.TestMode)
 	engine := gin.New()
 	engine.ContextWithFallback = true
+	engine.Use(pace.Bodies(idle, time.Now))
 	engine.PUT("/*path", reply.Handle(a.Put))
 	engine.GET("/*path", reply.Handle(a.Get))
 	server := httptest.NewServer(engine)

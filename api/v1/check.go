@@ -79,6 +79,9 @@ func newChecker() (*checker, error) {
 
 func (c *checker) request(g *gin.Context, op operation) error {
 	if op.limit > 0 {
+		if g.Request.ContentLength > op.limit {
+			return &http.MaxBytesError{Limit: op.limit}
+		}
 		g.Request.Body = http.MaxBytesReader(g.Writer, g.Request.Body, op.limit)
 	}
 	query := g.Request.URL.Query()
@@ -98,8 +101,17 @@ func (c *checker) request(g *gin.Context, op operation) error {
 			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
 		},
 	})
-	if err == nil || tooLarge(err) {
-		return unwrapTooLarge(err)
+	var big *http.MaxBytesError
+	var said *models.Error
+	switch {
+	case err == nil && op.checked && g.Request.Body != nil:
+		return refuseNUL(g.Request)
+	case err == nil:
+		return nil
+	case errors.As(err, &big):
+		return big
+	case errors.As(err, &said): // by what reads the body
+		return said
 	}
 	return invalid(faults(err)...)
 }
@@ -188,14 +200,6 @@ func invalid(details ...models.Detail) error {
 func tooLarge(err error) bool {
 	var big *http.MaxBytesError
 	return errors.As(err, &big)
-}
-
-func unwrapTooLarge(err error) error {
-	var big *http.MaxBytesError
-	if errors.As(err, &big) {
-		return big
-	}
-	return nil
 }
 
 func known(names []string) string {

@@ -35,7 +35,7 @@ func once(store Once, handle func(*gin.Context) error) func(*gin.Context) error 
 		}
 		claim, err := claimOf(c, key)
 		if err != nil {
-			return unwrapTooLarge(err)
+			return err
 		}
 		held := &heldWriter{ResponseWriter: c.Writer, status: http.StatusOK}
 		var failed error

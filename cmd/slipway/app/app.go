@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/slipway-ml/slipway/api"
+	"github.com/slipway-ml/slipway/api/pace"
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
 	"github.com/slipway-ml/slipway/services/job"
 	"github.com/slipway-ml/slipway/storage"
@@ -82,12 +83,15 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	engine, err := api.New(a.parts.handlers, api.Options{ //nolint:contextcheck // a handler has its request's
-		AllowedHosts: a.cfg.AllowedHosts, Log: a.log, Trace: a.spans.Requests(), TraceID: a.spans.Names(),
+		AllowedHosts: a.cfg.AllowedHosts, Stall: a.cfg.StallTimeout, Now: time.Now, Log: a.log, Trace: a.spans.Requests(), TraceID: a.spans.Names(),
 	})
 	if err != nil {
 		return err
 	}
-	a.http = &http.Server{Handler: engine, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	a.http = &http.Server{
+		Handler: engine, ReadHeaderTimeout: a.cfg.HeaderTimeout, IdleTimeout: a.cfg.IdleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
 	return nil
 }
 
@@ -108,7 +112,7 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- a.http.Serve(a.listener) }()
+	go func() { served <- a.http.Serve(pace.Answers(a.listener, a.cfg.StallTimeout, time.Now)) }()
 	a.log.InfoContext(ctx, "slipway is ready", "url", a.URL(), "data_dir", a.cfg.DataDir)
 	var failed error
 	select {
@@ -117,6 +121,10 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	return errors.Join(failed, a.stop(ctx))
 }
+
+// maxHeader bounds a request's line and headers: the longest that MLflow's
+// clients send is a list of a hundred runs.
+const maxHeader = 64 << 10
 
 // stopTime bounds a stop, and lastSpans the sending of what spans are left:
 // what is not done by then is given up.

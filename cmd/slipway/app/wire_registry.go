@@ -1,15 +1,10 @@
 package app
 
 import (
-	"time"
-
 	"github.com/slipway-ml/slipway/api/mlflow"
 	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/services/registry"
 )
-
-// idleTransfer is how long an upload or a download may pause.
-const idleTransfer = time.Minute
 
 // wireRegistry builds the artifacts' and the registry's services.
 func (a *App) wireRegistry(p *parts) {
@@ -18,6 +13,6 @@ func (a *App) wireRegistry(p *parts) {
 	p.registry = &registry.Service{DB: a.data, Blobs: p.blobs, Roots: a.roots()}
 	p.workers = append(p.workers, registry.Hash{Service: p.registry})
 	p.handlers.Models = mlflow.Registry{Service: p.registry}
-	p.handlers.Artifacts = mlflow.Artifacts{Service: p.artifacts, Registry: p.registry, Idle: idleTransfer, Now: time.Now, Served: a.cfg.ServeArtifacts, Presigned: a.cfg.Presigned}
+	p.handlers.Artifacts = mlflow.Artifacts{Service: p.artifacts, Registry: p.registry, Served: a.cfg.ServeArtifacts, Presigned: a.cfg.Presigned}
 	p.handlers.Traces.Files = p.handlers.Artifacts
 }

@@ -37,6 +37,7 @@ type Config struct {
 	Python                 string   `default:"python3" env:"SLIPWAY_PYTHON" help:"Python whose folder comes first on the PATH of run: steps."`
 	AllowedHosts           []string `env:"SLIPWAY_ALLOWED_HOSTS,MLFLOW_SERVER_ALLOWED_HOSTS" help:"Host names that requests may carry beside loopback's; *.example.org takes any below it."`
 	MLflowUI               string   `name:"mlflow-ui" env:"SLIPWAY_MLFLOW_UI" type:"path" help:"Folder of MLflow's built web interface (mlflow/server/js/build of an installed mlflow), served at /."`
+	Connections            `embed:""`
 	AllowSteps             []string `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
 	HeavyJobs              int      `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
 	SecretKey              string   `env:"SLIPWAY_SECRET_KEY,MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" help:"Key that seals secrets in the database, of at least 32 random characters; all servers on one database need the same (default: secret.key in the data folder, made at the first start)."`
@@ -68,6 +69,7 @@ func (c *Config) Fill() {
 	if c.TruncateLongValues != nil && !*c.TruncateLongValues {
 		c.RefuseLongValues = true
 	}
+	c.Connections.fill()
 	if c.RuntimeDir == "" {
 		if self, err := os.Executable(); err == nil {
 			c.RuntimeDir = filepath.Dir(self)
@@ -95,6 +97,7 @@ func (c *Config) Validate() error {
 	if c.S3KMSKeyID != "" && c.S3SSE != "aws:kms" {
 		problems = append(problems, errors.New("--s3-kms-key-id: it needs --s3-sse aws:kms"))
 	}
+	problems = append(problems, c.Connections.problems()...)
 	problems = append(problems, c.Database.problems()...)
 	problems = append(problems, c.Tracing.problems()...)
 	return errors.Join(problems...)

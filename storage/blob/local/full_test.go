@@ -6,28 +6,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/tests/testbed/disk"
 )
-
-// small mounts a file system of one MiB.
-func small(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("a file system to fill needs root: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-	return dir
-}
 
 func TestAFullDiskIsTold(t *testing.T) {
 	t.Parallel()
-	dir := small(t)
+	dir := disk.Small(t, 1)
 	s := open(t, filepath.Join(dir, "store"))
 	_, err := s.Put(t.Context(), "m/old", strings.NewReader("old"), 3)
 	require.NoError(t, err)

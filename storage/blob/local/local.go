@@ -147,6 +147,8 @@ func fault(key string, err error) error {
 		return models.Errorf(models.KindNotFound, "No such artifact: '%s'", key).Because(err)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, fs.ErrExist):
 		return models.Errorf(models.KindInvalid, "%s: a file stands where a folder is needed, or the other way round", key).Because(err)
+	case errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.EILSEQ), errors.Is(err, syscall.ELOOP):
+		return models.Errorf(models.KindInvalid, "%s: a name in it is one that the artifact folder's file system cannot take", key).Because(err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return models.Errorf(models.KindFull, "The artifact store is full: nothing of %s was stored. Make room (slipway gc), then send it again.", key).Because(err)
 	}
