@@ -101,11 +101,9 @@ func (s *Service) vacate(ctx context.Context, at string, valid time.Duration) er
 	}); err != nil {
 		return err
 	}
-	release, err := s.hold(ctx, at)
-	if err != nil {
-		return err
-	}
-	defer release()
+	lock := s.lock(at)
+	lock.Lock()
+	defer lock.Unlock()
 	return s.keep(ctx, at)
 }
 
@@ -142,11 +140,9 @@ func (s *Service) Complete(ctx context.Context, at, upload string, parts []blob.
 	if at, err = fileAt(at); err != nil {
 		return err
 	}
-	release, err := s.hold(ctx, at)
-	if err != nil {
-		return err
-	}
-	defer release()
+	lock := s.lock(at)
+	lock.Lock()
+	defer lock.Unlock()
 	if err := s.keep(ctx, at); err != nil {
 		return err
 	}

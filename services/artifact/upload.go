@@ -19,19 +19,18 @@ func (s *Service) Put(ctx context.Context, path string, r io.Reader, size int64)
 	if err != nil {
 		return models.Artifact{}, err
 	}
-	release := func() {}
 	upload := &upload{Reader: r, size: size, arrived: func() error {
-		held, err := s.hold(ctx, path)
-		if err != nil {
-			return err
-		}
-		release = held
+		s.lock(path).Lock()
 		if s.vacant(path) {
 			return nil // what is recorded of it is of bytes that are gone
 		}
 		return s.keep(ctx, path)
 	}}
-	defer func() { release() }()
+	defer func() {
+		if upload.ended {
+			s.lock(path).Unlock()
+		}
+	}()
 	o, err := s.blobs.Put(ctx, path, upload, size)
 	if err != nil {
 		return models.Artifact{}, err
@@ -79,11 +78,7 @@ func (s *Service) Delete(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	release, err := s.holdAll(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
+	defer s.lockAll()()
 	if err := s.keep(ctx, path); err != nil {
 		return err
 	}

@@ -68,34 +68,3 @@ func TestALargeFileNeedsNoMemory(t *testing.T) {
 	require.Equal(t, want.Sum(nil), got.Sum(nil))
 	require.Less(t, peak(t, p.Pid())-before, int64(64<<20))
 }
-
-func TestAKilledServerShowsNothingOfAnUpload(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := world.StartProcess(t, dir)
-	upload(t, p.World, "d/old", "old")
-	r, w := io.Pipe()
-	sent := make(chan error, 1)
-	go func() {
-		req, err := http.NewRequest(http.MethodPut, p.URL+proxy+"/d/new", r)
-		if err == nil {
-			var res *http.Response
-			if res, err = http.DefaultClient.Do(req); err == nil {
-				_ = res.Body.Close()
-			}
-		}
-		sent <- err
-	}()
-	_, err := io.CopyN(w, endless{}, 8<<20)
-	require.NoError(t, err)
-	require.Equal(t, []string{"old 3"}, files(p.World, "d"))
-	p.Kill()
-	_ = w.CloseWithError(io.ErrUnexpectedEOF)
-	require.Error(t, <-sent)
-
-	p = world.StartProcess(t, dir)
-	require.Equal(t, []string{"old 3"}, files(p.World, "d"))
-	require.Equal(t, []string{"d/"}, files(p.World, ""))
-	upload(t, p.World, "d/new", "new")
-	require.Equal(t, []string{"new 3", "old 3"}, files(p.World, "d"))
-}

@@ -72,6 +72,15 @@ func TestManyAtOnce(t *testing.T) {
 			}) {
 				require.Equal(t, http.StatusOK, r.Status, "%s", r.Body)
 			}
+			w.OK(http.MethodPost, api+"runs/log-parameter", object{"run_id": run, "key": "empty", "value": ""})
+			_, params, tags := mlflow{w, t}.data(run.(string))
+			require.Equal(t, "", params["empty"])
+			require.Contains(t, params, "empty")
+			require.Regexp(t, `^1?\d$`, tags["t"], "one of the values, once")
+			for _, version := range []any{7, "7"} {
+				v := w.OK(http.MethodPost, api+"model-versions/transition-stage", object{"name": "m", "version": version, "stage": "staging"})["model_version"].(object)
+				require.Equal(t, "7", v["version"])
+			}
 		})
 	}
 }

@@ -61,16 +61,3 @@ func TestPostgresIsRestartedUnderLoad(t *testing.T) {
 		return true
 	})
 }
-
-func TestTwoServersOnOnePostgres(t *testing.T) {
-	t.Parallel()
-	uri := postgres.Database(t)
-	var servers [2]*world.Process
-	for i := range servers {
-		dir := t.TempDir()
-		servers[i] = world.StartProcess(t, dir, "--backend-store-uri", uri)
-	}
-	for _, s := range servers {
-		require.Equal(t, http.StatusOK, s.Do(http.MethodGet, "/health", nil).Status)
-	}
-}

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -53,12 +55,14 @@ func Command(ctx context.Context, args ...string) *exec.Cmd {
 // Process is a server in a process of its own, which a test may kill.
 type Process struct {
 	*World
-	cmd  *exec.Cmd
-	done chan struct{}
-	once sync.Once
+	cmd   *exec.Cmd
+	ready chan struct{}
+	done  chan struct{}
+	once  sync.Once
 
 	mu  sync.Mutex
 	log []string
+	new chan struct{} // closed when a line has come
 }
 
 // StartProcess runs slipway server on a data folder, on a free port.
@@ -69,6 +73,20 @@ func StartProcess(t testing.TB, dir string, flags ...string) *Process {
 
 // StartProcessWith is StartProcess with more of an environment.
 func StartProcessWith(t testing.TB, dir string, env []string, flags ...string) *Process {
+	t.Helper()
+	p := launch(t, dir, env, flags)
+	require.NoError(t, p.Ready())
+	return p
+}
+
+// LaunchProcess is StartProcess for a server that may not come up, or that a
+// test kills before it has.
+func LaunchProcess(t testing.TB, dir string, flags ...string) *Process {
+	t.Helper()
+	return launch(t, dir, nil, flags)
+}
+
+func launch(t testing.TB, dir string, env, flags []string) *Process {
 	t.Helper()
 	args := append([]string{"server", "--port", "0", "--data-dir", dir, "--runtime-dir", filepath.Join(Root(), "bin")}, flags...)
 	cmd := Command(context.Background(), args...)
@@ -86,38 +104,77 @@ func StartProcessWith(t testing.TB, dir string, env []string, flags ...string) *
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	p := &Process{World: &World{Dir: dir, files: filesOf(stores), t: t}, cmd: cmd, done: make(chan struct{})}
-	ready := make(chan string, 1)
-	go p.follow(stderr, ready)
+	p := &Process{World: &World{Dir: dir, files: filesOf(stores), t: t}, cmd: cmd, ready: make(chan struct{}), done: make(chan struct{}), new: make(chan struct{})}
+	go p.follow(stderr)
 	p.stop = p.Term
 	t.Cleanup(p.stop)
-	select {
-	case p.URL = <-ready:
-		require.NotEmpty(t, p.URL, "the server ended before it was ready")
-	case <-time.After(30 * time.Second):
-		require.Fail(t, "the server was not ready within 30 s")
-	}
 	return p
 }
 
-// follow reads the server's log for its address, to the end of the process.
-func (p *Process) follow(stderr io.Reader, ready chan<- string) {
+// Ready waits until the server answers; its error is what a server wrote that
+// ended before.
+func (p *Process) Ready() error {
+	select {
+	case <-p.ready:
+		return nil
+	case <-p.done:
+		return errors.New(p.lastLine())
+	case <-time.After(time.Minute):
+		return errors.New("the server was not ready within a minute: " + p.lastLine())
+	}
+}
+
+// Logs waits until a line with one of these texts is in the server's log, and
+// tells whether one came before the server ended.
+func (p *Process) Logs(texts ...string) bool {
+	holds := func(line string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(line, text) })
+	}
+	for {
+		p.mu.Lock()
+		found, next, ended := slices.ContainsFunc(p.log, holds), p.new, p.Ended()
+		p.mu.Unlock()
+		if found || ended {
+			return found
+		}
+		select {
+		case <-next:
+		case <-p.done:
+		}
+	}
+}
+
+func (p *Process) lastLine() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.log) == 0 {
+		return "the server wrote nothing"
+	}
+	return p.log[len(p.log)-1]
+}
+
+// follow reads the server's log, to the end of the process.
+func (p *Process) follow(stderr io.Reader) {
 	lines := bufio.NewScanner(stderr)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		if os.Getenv("SLIPWAY_TEST_LOG") != "" {
 			_, _ = os.Stderr.Write(append(lines.Bytes(), '\n'))
 		}
-		p.mu.Lock()
-		p.log = append(p.log, lines.Text())
-		p.mu.Unlock()
 		var line struct{ Msg, URL string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "slipway is ready" {
-			ready <- line.URL
+			p.URL = line.URL
+			close(p.ready)
 		}
+		p.mu.Lock()
+		p.log = append(p.log, lines.Text())
+		close(p.new)
+		p.new = make(chan struct{})
+		p.mu.Unlock()
 	}
 	_ = p.cmd.Wait()
-	close(ready)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	close(p.done)
 }
 
@@ -146,3 +203,13 @@ func (p *Process) Logged() []string {
 
 // Pid is the server's process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Ended tells whether the server has ended by itself or by a signal.
+func (p *Process) Ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
