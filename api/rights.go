@@ -25,7 +25,7 @@ var rights = map[Right]map[string][]string{
 			"/api/v1/models/:model/environments/:environment/releases",
 			"/api/v1/models/:model/environments/:environment/releases/:release/log",
 			"/api/v1/promotions/:id", "/api/v1/promotions/:id/events",
-			"/api/v1/gc", "/api/v1/gc/:id",
+			"/api/v1/gc", "/api/v1/gc/:id", "/api/v1/verifications", "/api/v1/verifications/:id",
 		},
 		http.MethodPost: {"/api/v1/pipelines/lint"},
 	},
@@ -34,7 +34,7 @@ var rights = map[Right]map[string][]string{
 		http.MethodPost: {
 			"/api/v1/datasets", "/api/v1/datasets/:name/versions", "/api/v1/datasets/:name/versions/:version/commit",
 			"/api/v1/models/:model/versions/:version/validations", "/api/v1/validations/:id/cancel",
-			"/api/v1/models/:model/versions/:version/images",
+			"/api/v1/models/:model/versions/:version/images", "/api/v1/verifications",
 		},
 	},
 	Deliver: {

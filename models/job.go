@@ -10,6 +10,7 @@ const (
 	JobBuild             = "build"              // {version_id}
 	JobHash              = "hash"               // {version_id}
 	JobGC                = "gc"                 // {gc_id}
+	JobVerify            = "verify"             // {verification_id}
 	JobWebhook           = "webhook"            // {delivery_id}
 )
 

@@ -73,5 +73,6 @@ type Tx interface {
 
 	// What nobody needs any more.
 	GCs() GCStore
+	Verifications() VerificationStore
 	Purge() PurgeStore
 }

@@ -36,6 +36,7 @@ type Server struct {
 	Promotions
 	Releases
 	Garbage
+	Verifications
 }
 
 var _ server.StrictServerInterface = (*Server)(nil)

@@ -386,6 +386,54 @@ func (e ValidationStepKind) Valid() bool {
 	}
 }
 
+// Defines values for VerificationFindingKind.
+const (
+	VerificationFindingKindChanged VerificationFindingKind = "changed"
+	VerificationFindingKindExtra   VerificationFindingKind = "extra"
+	VerificationFindingKindMissing VerificationFindingKind = "missing"
+)
+
+// Valid indicates whether the value is a known member of the VerificationFindingKind enum.
+func (e VerificationFindingKind) Valid() bool {
+	switch e {
+	case VerificationFindingKindChanged:
+		return true
+	case VerificationFindingKindExtra:
+		return true
+	case VerificationFindingKindMissing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VerificationState.
+const (
+	VerificationStateErrored VerificationState = "errored"
+	VerificationStateFailed  VerificationState = "failed"
+	VerificationStatePassed  VerificationState = "passed"
+	VerificationStatePending VerificationState = "pending"
+	VerificationStateRunning VerificationState = "running"
+)
+
+// Valid indicates whether the value is a known member of the VerificationState enum.
+func (e VerificationState) Valid() bool {
+	switch e {
+	case VerificationStateErrored:
+		return true
+	case VerificationStateFailed:
+		return true
+	case VerificationStatePassed:
+		return true
+	case VerificationStatePending:
+		return true
+	case VerificationStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Analysis What one metric says about the new release against the stable one, over the same time.
 type Analysis struct {
 	// At When it was judged.
@@ -1585,6 +1633,88 @@ type ValidationStep struct {
 // ValidationStepKind Built in, or the user's own.
 type ValidationStepKind string
 
+// Verification defines model for Verification.
+type Verification struct {
+	// Bytes The size of them.
+	Bytes        int64     `json:"bytes"`
+	ChangedFiles int64     `json:"changed_files"`
+	CreatedAt    time.Time `json:"created_at"`
+
+	// CreatedBy Who asked for it.
+	CreatedBy  string    `json:"created_by"`
+	EndedAt    time.Time `json:"ended_at,omitempty,omitzero"`
+	ExtraFiles int64     `json:"extra_files"`
+
+	// Files Files of those.
+	Files int64 `json:"files"`
+
+	// Findings The first thousand files at fault.
+	Findings     []VerificationFinding `json:"findings"`
+	Id           int64                 `json:"id"`
+	MissingFiles int64                 `json:"missing_files"`
+
+	// Model Empty: of all models.
+	Model string `json:"model"`
+
+	// Progress How far a step is.
+	Progress Progress `json:"progress"`
+
+	// Reason Why it did not pass.
+	Reason string `json:"reason"`
+
+	// SkippedVersions Versions without a manifest: hashed still, or outside the artifact store.
+	SkippedVersions int64     `json:"skipped_versions"`
+	StartedAt       time.Time `json:"started_at,omitempty,omitzero"`
+
+	// State `failed` when files are missing or changed, `errored` when not all could be looked at.
+	State VerificationState `json:"state"`
+
+	// Version 0: of all versions.
+	Version int64 `json:"version"`
+
+	// Versions Versions that were looked at.
+	Versions int64 `json:"versions"`
+}
+
+// VerificationFinding defines model for VerificationFinding.
+type VerificationFinding struct {
+	// Detail What is wrong with it.
+	Detail string `json:"detail"`
+
+	// Kind `extra` stands in the version's folder and is none of its files; it fails nothing.
+	Kind  VerificationFindingKind `json:"kind"`
+	Model string                  `json:"model"`
+
+	// Path In the version.
+	Path    string `json:"path"`
+	Version int64  `json:"version"`
+}
+
+// VerificationFindingKind `extra` stands in the version's folder and is none of its files; it fails nothing.
+type VerificationFindingKind string
+
+// VerificationList defines model for VerificationList.
+type VerificationList struct {
+	Items []Verification `json:"items"`
+
+	// NextPageToken Absent on the last page.
+	NextPageToken string `json:"next_page_token,omitempty,omitzero"`
+}
+
+// VerificationRequest defines model for VerificationRequest.
+type VerificationRequest struct {
+	// Model The registered model; all of them without.
+	//
+	// Example: shapes-detector
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Version The version; all of the model without.
+	Version int64 `json:"version,omitempty,omitzero"`
+}
+
+// VerificationState `failed` when files are missing or changed, `errored` when not all could be looked at.
+type VerificationState string
+
 // VersionNumber The number of a model version, in decimal.
 //
 // Example: 3
@@ -1866,6 +1996,29 @@ type GetValidationLogParams struct {
 	Step *int64 `form:"step,omitempty" json:"step,omitempty"`
 }
 
+// ListVerificationsParams defines parameters for ListVerifications.
+type ListVerificationsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// CreateVerificationParams defines parameters for CreateVerification.
+type CreateVerificationParams struct {
+	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
+	// first one answered; with another request it is refused (400), and while the first one runs 409.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// GetVerificationParams defines parameters for GetVerification.
+type GetVerificationParams struct {
+	// Wait Answer when the work has ended, or after this time with the state of then; at most 10m. Without it the answer
+	// comes at once.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
 // CreateDatasetJSONRequestBody defines body for CreateDataset for application/json ContentType.
 type CreateDatasetJSONRequestBody = DatasetCreate
 
@@ -1901,6 +2054,9 @@ type SkipPromotionStepJSONRequestBody = Decision
 
 // CancelValidationJSONRequestBody defines body for CancelValidation for application/json ContentType.
 type CancelValidationJSONRequestBody = Decision
+
+// CreateVerificationJSONRequestBody defines body for CreateVerification for application/json ContentType.
+type CreateVerificationJSONRequestBody = VerificationRequest
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -2406,6 +2562,38 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/validations/{id}/log (the `GetValidationLog` operationId).
 	GetValidationLog(ctx context.Context, id IdParam, params *GetValidationLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListVerifications Verifications, newest first
+	//
+	// Corresponds with GET /api/v1/verifications (the `ListVerifications` operationId).
+	ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateVerificationWithBody Read the files of versions again
+	//
+	// Reads every file of the manifests of a version, of all versions of a model, or of all there are, and holds it
+	// against its SHA-256. The same request again, while it is under way, answers it. One that was killed goes on
+	// when the server is up again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/verifications (the `CreateVerification` operationId).
+	CreateVerificationWithBody(ctx context.Context, params *CreateVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateVerification Read the files of versions again
+	//
+	// Reads every file of the manifests of a version, of all versions of a model, or of all there are, and holds it
+	// against its SHA-256. The same request again, while it is under way, answers it. One that was killed goes on
+	// when the server is up again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/verifications (the `CreateVerification` operationId).
+	CreateVerification(ctx context.Context, params *CreateVerificationParams, body CreateVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetVerification A verification with what it found
+	//
+	// Corresponds with GET /api/v1/verifications/{id} (the `GetVerification` operationId).
+	GetVerification(ctx context.Context, id IdParam, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListAudit Decisions, newest first
@@ -3409,6 +3597,78 @@ func (c *Client) GetValidationEvents(ctx context.Context, id IdParam, reqEditors
 // Corresponds with GET /api/v1/validations/{id}/log (the `GetValidationLog` operationId).
 func (c *Client) GetValidationLog(ctx context.Context, id IdParam, params *GetValidationLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetValidationLogRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListVerifications Verifications, newest first
+//
+// Corresponds with GET /api/v1/verifications (the `ListVerifications` operationId).
+func (c *Client) ListVerifications(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListVerificationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateVerificationWithBody Read the files of versions again
+//
+// Reads every file of the manifests of a version, of all versions of a model, or of all there are, and holds it
+// against its SHA-256. The same request again, while it is under way, answers it. One that was killed goes on
+// when the server is up again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/verifications (the `CreateVerification` operationId).
+func (c *Client) CreateVerificationWithBody(ctx context.Context, params *CreateVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateVerificationRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateVerification Read the files of versions again
+//
+// Reads every file of the manifests of a version, of all versions of a model, or of all there are, and holds it
+// against its SHA-256. The same request again, while it is under way, answers it. One that was killed goes on
+// when the server is up again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/verifications (the `CreateVerification` operationId).
+func (c *Client) CreateVerification(ctx context.Context, params *CreateVerificationParams, body CreateVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateVerificationRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetVerification A verification with what it found
+//
+// Corresponds with GET /api/v1/verifications/{id} (the `GetVerification` operationId).
+func (c *Client) GetVerification(ctx context.Context, id IdParam, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetVerificationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5977,6 +6237,188 @@ func NewGetValidationLogRequest(server string, id IdParam, params *GetValidation
 	return req, nil
 }
 
+// NewListVerificationsRequest constructs an http.Request for the ListVerifications method
+func NewListVerificationsRequest(server string, params *ListVerificationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/verifications")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateVerificationRequest calls the generic CreateVerification builder with application/json body
+func NewCreateVerificationRequest(server string, params *CreateVerificationParams, body CreateVerificationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateVerificationRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateVerificationRequestWithBody constructs an http.Request for the CreateVerification method, with any body, and a specified content type
+func NewCreateVerificationRequestWithBody(server string, params *CreateVerificationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/verifications")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetVerificationRequest constructs an http.Request for the GetVerification method
+func NewGetVerificationRequest(server string, id IdParam, params *GetVerificationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/verifications/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -6513,6 +6955,42 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/validations/{id}/log (the `GetValidationLog` operationId).
 	GetValidationLogWithResponse(ctx context.Context, id IdParam, params *GetValidationLogParams, reqEditors ...RequestEditorFn) (*GetValidationLogResponse, error)
+
+	// ListVerificationsWithResponse Verifications, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/verifications (the `ListVerifications` operationId).
+	ListVerificationsWithResponse(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*ListVerificationsResponse, error)
+
+	// CreateVerificationWithBodyWithResponse Read the files of versions again
+	//
+	// Reads every file of the manifests of a version, of all versions of a model, or of all there are, and holds it
+	// against its SHA-256. The same request again, while it is under way, answers it. One that was killed goes on
+	// when the server is up again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/verifications (the `CreateVerification` operationId).
+	CreateVerificationWithBodyWithResponse(ctx context.Context, params *CreateVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateVerificationResponse, error)
+
+	// CreateVerificationWithResponse Read the files of versions again
+	//
+	// Reads every file of the manifests of a version, of all versions of a model, or of all there are, and holds it
+	// against its SHA-256. The same request again, while it is under way, answers it. One that was killed goes on
+	// when the server is up again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/verifications (the `CreateVerification` operationId).
+	CreateVerificationWithResponse(ctx context.Context, params *CreateVerificationParams, body CreateVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateVerificationResponse, error)
+
+	// GetVerificationWithResponse A verification with what it found
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/verifications/{id} (the `GetVerification` operationId).
+	GetVerificationWithResponse(ctx context.Context, id IdParam, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*GetVerificationResponse, error)
 }
 
 type ListAuditResponse struct {
@@ -8359,6 +8837,129 @@ func (r GetValidationLogResponse) ContentType() string {
 	return ""
 }
 
+type ListVerificationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerificationList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListVerificationsResponse) GetJSON200() *VerificationList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListVerificationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListVerificationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListVerificationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListVerificationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Verification
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateVerificationResponse) GetJSON202() *Verification {
+	return r.JSON202
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateVerificationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Verification
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetVerificationResponse) GetJSON200() *Verification {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetVerificationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListAuditWithResponse Decisions, newest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9198,6 +9799,66 @@ func (c *ClientWithResponses) GetValidationLogWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseGetValidationLogResponse(rsp)
+}
+
+// ListVerificationsWithResponse Verifications, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/verifications (the `ListVerifications` operationId).
+func (c *ClientWithResponses) ListVerificationsWithResponse(ctx context.Context, params *ListVerificationsParams, reqEditors ...RequestEditorFn) (*ListVerificationsResponse, error) {
+	rsp, err := c.ListVerifications(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListVerificationsResponse(rsp)
+}
+
+// CreateVerificationWithBodyWithResponse Read the files of versions again
+//
+// Reads every file of the manifests of a version, of all versions of a model, or of all there are, and holds it
+// against its SHA-256. The same request again, while it is under way, answers it. One that was killed goes on
+// when the server is up again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/verifications (the `CreateVerification` operationId).
+func (c *ClientWithResponses) CreateVerificationWithBodyWithResponse(ctx context.Context, params *CreateVerificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateVerificationResponse, error) {
+	rsp, err := c.CreateVerificationWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateVerificationResponse(rsp)
+}
+
+// CreateVerificationWithResponse Read the files of versions again
+//
+// Reads every file of the manifests of a version, of all versions of a model, or of all there are, and holds it
+// against its SHA-256. The same request again, while it is under way, answers it. One that was killed goes on
+// when the server is up again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/verifications (the `CreateVerification` operationId).
+func (c *ClientWithResponses) CreateVerificationWithResponse(ctx context.Context, params *CreateVerificationParams, body CreateVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateVerificationResponse, error) {
+	rsp, err := c.CreateVerification(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateVerificationResponse(rsp)
+}
+
+// GetVerificationWithResponse A verification with what it found
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/verifications/{id} (the `GetVerification` operationId).
+func (c *ClientWithResponses) GetVerificationWithResponse(ctx context.Context, id IdParam, params *GetVerificationParams, reqEditors ...RequestEditorFn) (*GetVerificationResponse, error) {
+	rsp, err := c.GetVerification(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetVerificationResponse(rsp)
 }
 
 // ParseListAuditResponse parses an HTTP response from a ListAuditWithResponse call
@@ -10331,6 +10992,84 @@ func ParseGetValidationLogResponse(rsp *http.Response) (*GetValidationLogRespons
 	response := &GetValidationLogResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseListVerificationsResponse parses an HTTP response from a ListVerificationsWithResponse call
+func ParseListVerificationsResponse(rsp *http.Response) (*ListVerificationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListVerificationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerificationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateVerificationResponse parses an HTTP response from a CreateVerificationWithResponse call
+func ParseCreateVerificationResponse(rsp *http.Response) (*CreateVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Verification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetVerificationResponse parses an HTTP response from a GetVerificationWithResponse call
+func ParseGetVerificationResponse(rsp *http.Response) (*GetVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Verification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil

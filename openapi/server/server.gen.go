@@ -384,6 +384,54 @@ func (e ValidationStepKind) Valid() bool {
 	}
 }
 
+// Defines values for VerificationFindingKind.
+const (
+	VerificationFindingKindChanged VerificationFindingKind = "changed"
+	VerificationFindingKindExtra   VerificationFindingKind = "extra"
+	VerificationFindingKindMissing VerificationFindingKind = "missing"
+)
+
+// Valid indicates whether the value is a known member of the VerificationFindingKind enum.
+func (e VerificationFindingKind) Valid() bool {
+	switch e {
+	case VerificationFindingKindChanged:
+		return true
+	case VerificationFindingKindExtra:
+		return true
+	case VerificationFindingKindMissing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VerificationState.
+const (
+	VerificationStateErrored VerificationState = "errored"
+	VerificationStateFailed  VerificationState = "failed"
+	VerificationStatePassed  VerificationState = "passed"
+	VerificationStatePending VerificationState = "pending"
+	VerificationStateRunning VerificationState = "running"
+)
+
+// Valid indicates whether the value is a known member of the VerificationState enum.
+func (e VerificationState) Valid() bool {
+	switch e {
+	case VerificationStateErrored:
+		return true
+	case VerificationStateFailed:
+		return true
+	case VerificationStatePassed:
+		return true
+	case VerificationStatePending:
+		return true
+	case VerificationStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Analysis What one metric says about the new release against the stable one, over the same time.
 type Analysis struct {
 	// At When it was judged.
@@ -1583,6 +1631,88 @@ type ValidationStep struct {
 // ValidationStepKind Built in, or the user's own.
 type ValidationStepKind string
 
+// Verification defines model for Verification.
+type Verification struct {
+	// Bytes The size of them.
+	Bytes        int64     `json:"bytes"`
+	ChangedFiles int64     `json:"changed_files"`
+	CreatedAt    time.Time `json:"created_at"`
+
+	// CreatedBy Who asked for it.
+	CreatedBy  string    `json:"created_by"`
+	EndedAt    time.Time `json:"ended_at,omitempty,omitzero"`
+	ExtraFiles int64     `json:"extra_files"`
+
+	// Files Files of those.
+	Files int64 `json:"files"`
+
+	// Findings The first thousand files at fault.
+	Findings     []VerificationFinding `json:"findings"`
+	Id           int64                 `json:"id"`
+	MissingFiles int64                 `json:"missing_files"`
+
+	// Model Empty: of all models.
+	Model string `json:"model"`
+
+	// Progress How far a step is.
+	Progress Progress `json:"progress"`
+
+	// Reason Why it did not pass.
+	Reason string `json:"reason"`
+
+	// SkippedVersions Versions without a manifest: hashed still, or outside the artifact store.
+	SkippedVersions int64     `json:"skipped_versions"`
+	StartedAt       time.Time `json:"started_at,omitempty,omitzero"`
+
+	// State `failed` when files are missing or changed, `errored` when not all could be looked at.
+	State VerificationState `json:"state"`
+
+	// Version 0: of all versions.
+	Version int64 `json:"version"`
+
+	// Versions Versions that were looked at.
+	Versions int64 `json:"versions"`
+}
+
+// VerificationFinding defines model for VerificationFinding.
+type VerificationFinding struct {
+	// Detail What is wrong with it.
+	Detail string `json:"detail"`
+
+	// Kind `extra` stands in the version's folder and is none of its files; it fails nothing.
+	Kind  VerificationFindingKind `json:"kind"`
+	Model string                  `json:"model"`
+
+	// Path In the version.
+	Path    string `json:"path"`
+	Version int64  `json:"version"`
+}
+
+// VerificationFindingKind `extra` stands in the version's folder and is none of its files; it fails nothing.
+type VerificationFindingKind string
+
+// VerificationList defines model for VerificationList.
+type VerificationList struct {
+	Items []Verification `json:"items"`
+
+	// NextPageToken Absent on the last page.
+	NextPageToken string `json:"next_page_token,omitempty,omitzero"`
+}
+
+// VerificationRequest defines model for VerificationRequest.
+type VerificationRequest struct {
+	// Model The registered model; all of them without.
+	//
+	// Example: shapes-detector
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Version The version; all of the model without.
+	Version int64 `json:"version,omitempty,omitzero"`
+}
+
+// VerificationState `failed` when files are missing or changed, `errored` when not all could be looked at.
+type VerificationState string
+
 // VersionNumber The number of a model version, in decimal.
 //
 // Example: 3
@@ -1864,6 +1994,29 @@ type GetValidationLogParams struct {
 	Step int64 `form:"step,omitempty" json:"step,omitempty,omitzero"`
 }
 
+// ListVerificationsParams defines parameters for ListVerifications.
+type ListVerificationsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
+}
+
+// CreateVerificationParams defines parameters for CreateVerification.
+type CreateVerificationParams struct {
+	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
+	// first one answered; with another request it is refused (400), and while the first one runs 409.
+	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// GetVerificationParams defines parameters for GetVerification.
+type GetVerificationParams struct {
+	// Wait Answer when the work has ended, or after this time with the state of then; at most 10m. Without it the answer
+	// comes at once.
+	Wait WaitParam `form:"wait,omitempty" json:"wait,omitempty,omitzero"`
+}
+
 // CreateDatasetJSONRequestBody defines body for CreateDataset for application/json ContentType.
 type CreateDatasetJSONRequestBody = DatasetCreate
 
@@ -1899,6 +2052,9 @@ type SkipPromotionStepJSONRequestBody = Decision
 
 // CancelValidationJSONRequestBody defines body for CancelValidation for application/json ContentType.
 type CancelValidationJSONRequestBody = Decision
+
+// CreateVerificationJSONRequestBody defines body for CreateVerification for application/json ContentType.
+type CreateVerificationJSONRequestBody = VerificationRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -2040,6 +2196,15 @@ type ServerInterface interface {
 	// GetValidationLog What the steps wrote
 	// (GET /api/v1/validations/{id}/log)
 	GetValidationLog(c *gin.Context, id IdParam, params GetValidationLogParams)
+	// ListVerifications Verifications, newest first
+	// (GET /api/v1/verifications)
+	ListVerifications(c *gin.Context, params ListVerificationsParams)
+	// CreateVerification Read the files of versions again
+	// (POST /api/v1/verifications)
+	CreateVerification(c *gin.Context, params CreateVerificationParams)
+	// GetVerification A verification with what it found
+	// (GET /api/v1/verifications/{id})
+	GetVerification(c *gin.Context, id IdParam, params GetVerificationParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -3838,6 +4003,117 @@ func (siw *ServerInterfaceWrapper) GetValidationLog(c *gin.Context) {
 	siw.Handler.GetValidationLog(c, id, params)
 }
 
+// ListVerifications operation middleware
+func (siw *ServerInterfaceWrapper) ListVerifications(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVerificationsParams
+
+	// ------------- Optional query parameter "max_results" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_results", c.Request.URL.Query(), &params.MaxResults, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_results: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", c.Request.URL.Query(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page_token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListVerifications(c, params)
+}
+
+// CreateVerification operation middleware
+func (siw *ServerInterfaceWrapper) CreateVerification(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateVerificationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateVerification(c, params)
+}
+
+// GetVerification operation middleware
+func (siw *ServerInterfaceWrapper) GetVerification(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetVerificationParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", c.Request.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter wait: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVerification(c, id, params)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -3911,6 +4187,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/v1/validations/:id/cancel", wrapper.CancelValidation)
 	router.GET(options.BaseURL+"/api/v1/validations/:id/events", wrapper.GetValidationEvents)
 	router.GET(options.BaseURL+"/api/v1/validations/:id/log", wrapper.GetValidationLog)
+	router.GET(options.BaseURL+"/api/v1/verifications", wrapper.ListVerifications)
+	router.POST(options.BaseURL+"/api/v1/verifications", wrapper.CreateVerification)
+	router.GET(options.BaseURL+"/api/v1/verifications/:id", wrapper.GetVerification)
 }
 
 type ConflictJSONResponse Error
@@ -5055,6 +5334,74 @@ func (response GetValidationLog200TextResponse) VisitGetValidationLogResponse(w 
 	return err
 }
 
+type ListVerificationsRequestObject struct {
+	Params ListVerificationsParams
+}
+
+type ListVerificationsResponseObject interface {
+	VisitListVerificationsResponse(w http.ResponseWriter) error
+}
+
+type ListVerifications200JSONResponse VerificationList
+
+func (response ListVerifications200JSONResponse) VisitListVerificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateVerificationRequestObject struct {
+	Params CreateVerificationParams
+	Body   *CreateVerificationJSONRequestBody
+}
+
+type CreateVerificationResponseObject interface {
+	VisitCreateVerificationResponse(w http.ResponseWriter) error
+}
+
+type CreateVerification202JSONResponse Verification
+
+func (response CreateVerification202JSONResponse) VisitCreateVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVerificationRequestObject struct {
+	Id     IdParam `json:"id"`
+	Params GetVerificationParams
+}
+
+type GetVerificationResponseObject interface {
+	VisitGetVerificationResponse(w http.ResponseWriter) error
+}
+
+type GetVerification200JSONResponse Verification
+
+func (response GetVerification200JSONResponse) VisitGetVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListAudit Decisions, newest first
@@ -5195,6 +5542,15 @@ type StrictServerInterface interface {
 	// GetValidationLog What the steps wrote
 	// (GET /api/v1/validations/{id}/log)
 	GetValidationLog(ctx context.Context, request GetValidationLogRequestObject) (GetValidationLogResponseObject, error)
+	// ListVerifications Verifications, newest first
+	// (GET /api/v1/verifications)
+	ListVerifications(ctx context.Context, request ListVerificationsRequestObject) (ListVerificationsResponseObject, error)
+	// CreateVerification Read the files of versions again
+	// (POST /api/v1/verifications)
+	CreateVerification(ctx context.Context, request CreateVerificationRequestObject) (CreateVerificationResponseObject, error)
+	// GetVerification A verification with what it found
+	// (GET /api/v1/verifications/{id})
+	GetVerification(ctx context.Context, request GetVerificationRequestObject) (GetVerificationResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -6719,6 +7075,103 @@ func (sh *strictHandler) GetValidationLog(ctx *gin.Context, id IdParam, params G
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetValidationLogResponseObject); ok {
 		if err := validResponse.VisitGetValidationLogResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListVerifications operation middleware
+func (sh *strictHandler) ListVerifications(ctx *gin.Context, params ListVerificationsParams) {
+	var request ListVerificationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVerifications(ctx, request.(ListVerificationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVerifications")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListVerificationsResponseObject); ok {
+		if err := validResponse.VisitListVerificationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateVerification operation middleware
+func (sh *strictHandler) CreateVerification(ctx *gin.Context, params CreateVerificationParams) {
+	var request CreateVerificationRequestObject
+
+	request.Params = params
+
+	var body CreateVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateVerification(ctx, request.(CreateVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateVerificationResponseObject); ok {
+		if err := validResponse.VisitCreateVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVerification operation middleware
+func (sh *strictHandler) GetVerification(ctx *gin.Context, id IdParam, params GetVerificationParams) {
+	var request GetVerificationRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVerification(ctx, request.(GetVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVerificationResponseObject); ok {
+		if err := validResponse.VisitGetVerificationResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

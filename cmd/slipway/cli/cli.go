@@ -35,6 +35,7 @@ type Commands struct {
 	Lift     Lift     `cmd:"" help:"Lift the quarantine of a version in an environment."`
 	Audit    Audit    `cmd:"" help:"Show who decided what, when and why."`
 	GC       GC       `cmd:"" name:"gc" help:"Remove what was deleted long enough ago, and files that nothing needs."`
+	Verify   Verify   `cmd:"" help:"Read the files of versions again and tell what is missing or changed."`
 	Doctor   Doctor   `cmd:"" help:"Look whether this machine has what Slipway needs."`
 	Version  Version  `cmd:"" help:"Print the version."`
 
