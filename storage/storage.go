@@ -22,6 +22,11 @@ type DB interface {
 	// Now is the database's clock, in UTC: the one that rules (holds, soaks,
 	// freezes, expiry) read.
 	Now(ctx context.Context) (time.Time, error)
+	// Hold waits until no other server on the database holds the key, or one
+	// that all hold ("", which waits for all of them), and holds it until
+	// release or the end of this process. It is for steps outside a transaction,
+	// and knows nothing of who else holds it in this process.
+	Hold(ctx context.Context, key string) (release func(), err error)
 	// ServerID names this installation: it is made with the database, and what
 	// the server starts elsewhere is labelled with it.
 	ServerID() string

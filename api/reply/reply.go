@@ -61,7 +61,7 @@ func NewRequestID() string {
 func Of(ctx context.Context, requestID string, err error) (int, Body) {
 	var e *models.Error
 	if !errors.As(err, &e) {
-		e = translate(err)
+		e = translate(ctx, err)
 	}
 	row := table[e.Kind]
 	if row.status < http.StatusInternalServerError || e.Kind == models.KindUnavailable || e.Kind == models.KindUnsupported || e.Kind == models.KindFull {
@@ -75,12 +75,12 @@ func Of(ctx context.Context, requestID string, err error) (int, Body) {
 }
 
 // translate gives a kind to errors that the transport itself makes.
-func translate(err error) *models.Error {
+func translate(ctx context.Context, err error) *models.Error {
 	var big *http.MaxBytesError
 	switch {
 	case errors.As(err, &big):
 		return models.Errorf(models.KindTooLarge, "the body is larger than %d bytes, the limit here", big.Limit)
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(ctx.Err(), context.Canceled):
 		return models.Errorf(models.KindUnavailable, "the caller has gone").Because(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return models.Errorf(models.KindUnavailable, "the request took longer than its deadline; try again").Because(err)

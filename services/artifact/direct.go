@@ -101,9 +101,11 @@ func (s *Service) vacate(ctx context.Context, at string, valid time.Duration) er
 	}); err != nil {
 		return err
 	}
-	lock := s.lock(at)
-	lock.Lock()
-	defer lock.Unlock()
+	release, err := s.hold(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return s.keep(ctx, at)
 }
 
@@ -140,9 +142,11 @@ func (s *Service) Complete(ctx context.Context, at, upload string, parts []blob.
 	if at, err = fileAt(at); err != nil {
 		return err
 	}
-	lock := s.lock(at)
-	lock.Lock()
-	defer lock.Unlock()
+	release, err := s.hold(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := s.keep(ctx, at); err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ type Service struct {
 	blobs blob.Store
 
 	// Replacing a path's bytes and recording their digest are two steps; who
-	// does both holds the path's lock. Uploads of other paths share it rarely.
+	// does both holds the path: this lock of it, which uploads of other paths
+	// share rarely, and then the database's, which other servers know.
 	locks [64]sync.Mutex
 }
 
@@ -33,16 +34,40 @@ func (s *Service) lock(key string) *sync.Mutex {
 	return &s.locks[h.Sum32()%uint32(len(s.locks))]
 }
 
-// lockAll keeps every upload to this server from ending until unlock.
-func (s *Service) lockAll() (unlock func()) {
+// hold keeps others, on any server, from replacing what stands at a path.
+func (s *Service) hold(ctx context.Context, key string) (release func(), err error) {
+	mu := s.lock(key)
+	mu.Lock()
+	there, err := s.db.Hold(ctx, key)
+	if err != nil {
+		mu.Unlock()
+		return nil, err
+	}
+	return func() {
+		there()
+		mu.Unlock()
+	}, nil
+}
+
+// holdAll keeps every upload on any server from ending.
+func (s *Service) holdAll(ctx context.Context) (release func(), err error) {
 	for i := range s.locks {
 		s.locks[i].Lock()
 	}
-	return func() {
+	unlock := func() {
 		for i := range s.locks {
 			s.locks[i].Unlock()
 		}
 	}
+	there, err := s.db.Hold(ctx, "")
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return func() {
+		there()
+		unlock()
+	}, nil
 }
 
 // keep makes what stands at or under a path free to be replaced: digests

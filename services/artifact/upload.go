@@ -19,18 +19,19 @@ func (s *Service) Put(ctx context.Context, path string, r io.Reader, size int64)
 	if err != nil {
 		return models.Artifact{}, err
 	}
+	release := func() {}
 	upload := &upload{Reader: r, size: size, arrived: func() error {
-		s.lock(path).Lock()
+		held, err := s.hold(ctx, path)
+		if err != nil {
+			return err
+		}
+		release = held
 		if s.vacant(path) {
 			return nil // what is recorded of it is of bytes that are gone
 		}
 		return s.keep(ctx, path)
 	}}
-	defer func() {
-		if upload.ended {
-			s.lock(path).Unlock()
-		}
-	}()
+	defer func() { release() }()
 	o, err := s.blobs.Put(ctx, path, upload, size)
 	if err != nil {
 		return models.Artifact{}, err
@@ -78,7 +79,11 @@ func (s *Service) Delete(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	defer s.lockAll()()
+	release, err := s.holdAll(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := s.keep(ctx, path); err != nil {
 		return err
 	}

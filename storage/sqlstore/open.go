@@ -77,6 +77,7 @@ type DB struct {
 	lease    time.Duration
 
 	listen   *pgxpool.Pool // what waits for jobs on Postgres
+	holds    *sql.DB       // what Hold holds on Postgres
 	migrator *sql.DB       // Postgres without time limits
 	place    string        // of the Postgres database, for messages
 	limit    time.Duration // of one transaction on Postgres; 0 is for ever
@@ -217,6 +218,9 @@ func (db *DB) Close() error {
 	if db.queue != nil {
 		_ = db.queue.Close()
 	}
+	if db.holds != nil {
+		_ = db.holds.Close()
+	}
 	if db.migrator != nil {
 		_ = db.migrator.Close()
 	}
@@ -235,7 +239,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return pool.PingContext(ctx)
+	return db.explain(ctx, pool.PingContext(ctx))
 }
 
 // Queue is the driver on which package job runs River.

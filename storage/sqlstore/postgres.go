@@ -67,6 +67,13 @@ func (db *DB) openPostgres(ctx context.Context, uri string, opts Options) error 
 		return err
 	}
 	db.driver = riverdatabasesql.NewWithPgxListener(db.queue, db.listen)
+	quiet := cfg.Copy()
+	quiet.Tracer = nil
+	db.holds = stdlib.OpenDB(*quiet)
+	db.holds.SetMaxOpenConns(holders)
+	db.holds.SetMaxIdleConns(holders)
+	db.holds.SetConnMaxLifetime(opts.Postgres.MaxLifetime)
+	db.holds.SetConnMaxIdleTime(opts.Postgres.MaxIdleTime)
 	// Migrations take what time they need.
 	patient := cfg.Copy()
 	patient.Tracer = nil

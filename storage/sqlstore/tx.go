@@ -147,7 +147,10 @@ func (db *DB) transact(ctx context.Context, pool *gorm.DB, opts *sql.TxOptions, 
 }
 
 // Now implements storage.DB.
-func (db *DB) Now(ctx context.Context) (time.Time, error) { return db.newTx(ctx, db.read).Now() }
+func (db *DB) Now(ctx context.Context) (time.Time, error) {
+	now, err := db.newTx(ctx, db.read).Now()
+	return now, db.explain(ctx, err)
+}
 
 // Now implements storage.Tx.
 func (t *tx) Now() (time.Time, error) {

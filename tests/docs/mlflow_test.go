@@ -35,6 +35,9 @@ func TestTheMLflowPageAndTheRouterTellTheSame(t *testing.T) {
 			base = ""
 		}
 		for _, route := range documented.FindAllStringSubmatch(line, -1) {
+			if strings.HasPrefix(route[2], "/") {
+				continue // none below /api, such as OpenTelemetry's
+			}
 			page[route[1]+" /api/"+base+route[2]] = true
 		}
 	}

@@ -28,9 +28,9 @@ type dashboard struct {
 	}
 }
 
-func readDashboard(t *testing.T) dashboard {
+func readDashboard(t *testing.T, file string) dashboard {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(testbed.Root(t), "deploy", "grafana", "dashboards", "rollout.json"))
+	text, err := os.ReadFile(filepath.Join(testbed.Root(t), "deploy", "grafana", "dashboards", file))
 	require.NoError(t, err)
 	var d dashboard
 	require.NoError(t, json.Unmarshal(text, &d))
@@ -43,7 +43,7 @@ var labelValues = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 // model and environment.
 func (d dashboard) queries(t *testing.T, model, environment string) map[string]string {
 	t.Helper()
-	fill := strings.NewReplacer("$model", model, "$environment", environment, "$metric", ".*", "$__rate_interval", "10s")
+	fill := strings.NewReplacer("$model", model, "$environment", environment, "$metric", ".*", "$instance", ".*", "$__rate_interval", "15s")
 	queries := map[string]string{}
 	for _, panel := range d.Panels {
 		for _, target := range panel.Targets {

@@ -39,7 +39,7 @@ func TestEveryQueryOfTheDashboardAndTheRulesHasDataDuringARollout(t *testing.T) 
 	eventually(t, "version 2 takes half the traffic", func() bool { return weights(t, w)["2"] == 50 })
 	send(t, w)
 
-	for name, query := range readDashboard(t).queries(t, "watched", "production") {
+	for name, query := range readDashboard(t, "rollout.json").queries(t, "watched", "production") {
 		p.eventually(t, query)
 		t.Log("data for", name)
 	}

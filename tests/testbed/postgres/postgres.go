@@ -108,6 +108,22 @@ func (c *Cluster) Control(t testing.TB, args ...string) {
 	}
 }
 
+// Stop ends the cluster at once, as a crash does.
+func (c *Cluster) Stop(t testing.TB) {
+	t.Helper()
+	c.Control(t, "stop", "-m", "immediate", "-w")
+}
+
+// Again starts a cluster that was stopped, at the same address.
+func (c *Cluster) Again(t testing.TB) {
+	t.Helper()
+	u, err := url.Parse(c.URI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Control(t, "start", "-w", "-o", "-p "+u.Port())
+}
+
 func (c *Cluster) stop() {
 	_ = exec.Command(script("stop"), c.Dir).Run()
 	_ = os.RemoveAll(c.Dir)
