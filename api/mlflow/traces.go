@@ -272,17 +272,17 @@ func (t Traces) BatchGetTraceInfos(c *gin.Context) error {
 // SearchTraces handles POST traces/search.
 func (t Traces) SearchTraces(c *gin.Context) error {
 	var in struct {
-		Locations  []traceLocation `json:"locations" mlflow:"required"`
-		Filter     string          `json:"filter"`
-		MaxResults *int64          `json:"max_results"`
-		OrderBy    []string        `json:"order_by"`
-		PageToken  string          `json:"page_token"`
+		Locations  *[]traceLocation `json:"locations" mlflow:"required"` // may be empty
+		Filter     string           `json:"filter"`
+		MaxResults *int64           `json:"max_results"`
+		OrderBy    []string         `json:"order_by"`
+		PageToken  string           `json:"page_token"`
 	}
 	if err := decode(c, &in); err != nil {
 		return err
 	}
 	q := trace.Query{Filter: in.Filter, OrderBy: in.OrderBy, MaxResults: orDefault(in.MaxResults, 100), PageToken: in.PageToken}
-	for _, l := range in.Locations {
+	for _, l := range *in.Locations {
 		if l.Experiment == nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package trace
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/slipway-ml/slipway/models"
 )
@@ -48,6 +49,11 @@ func same(names ...string) map[string]string {
 // translate gives a span the attributes that MLflow's clients and pages read,
 // where it says the same by another convention.
 func translate(s models.Span) models.Span {
+	attributes := make([]models.Attribute, len(s.Attributes), len(s.Attributes)+2)
+	for i, a := range s.Attributes {
+		attributes[i] = models.Attribute{Key: a.Key, Value: unwrapped(a.Value)}
+	}
+	s.Attributes = attributes
 	s = with(s, models.AttrTraceID, quoted(models.TracePrefix+s.TraceID))
 	if kind := s.Text(models.AttrType); kind == "" || kind == "UNKNOWN" {
 		for _, k := range kindKeys {
@@ -61,7 +67,7 @@ func translate(s models.Span) models.Span {
 		if s.Attribute(key) == nil {
 			for _, other := range others {
 				if value := s.Attribute(other); value != nil {
-					s = with(s, key, unwrapped(value))
+					s = with(s, key, value)
 					break
 				}
 			}
@@ -137,11 +143,13 @@ func textOf(value json.RawMessage) string {
 	return string(value)
 }
 
-// unwrapped is the JSON that a text holds, or else the value itself.
+// unwrapped is the object, list or text that a text holds in JSON, as exporters
+// write what OpenTelemetry has no attribute for; or else the value itself. A
+// number in a text stays a text.
 func unwrapped(value json.RawMessage) json.RawMessage {
 	var text string
-	if json.Unmarshal(value, &text) == nil && json.Valid([]byte(text)) {
-		return json.RawMessage(text)
+	if json.Unmarshal(value, &text) != nil || text == "" || !strings.ContainsAny(text[:1], `{["`) || !json.Valid([]byte(text)) {
+		return value
 	}
-	return value
+	return json.RawMessage(text)
 }

@@ -109,7 +109,7 @@ func (s *Service) Correlate(ctx context.Context, experimentIDs []int64, first, s
 		return nil
 	})
 	c.NPMI, c.Smoothed = c.npmi(0), c.npmi(0.5)
-	if c.Joint == 0 && c.First > 0 && c.Second > 0 {
+	if c.Joint == 0 && !math.IsNaN(c.Smoothed) {
 		c.NPMI = -1
 	}
 	return c, err
@@ -120,7 +120,7 @@ func (s *Service) Correlate(ctx context.Context, experimentIDs []int64, first, s
 func (c Correlation) npmi(added float64) float64 {
 	both, one, two := float64(c.Joint), float64(c.First-c.Joint), float64(c.Second-c.Joint)
 	none := float64(c.Total) - both - one - two
-	if c.Total == 0 || min(one, two, none) < 0 {
+	if c.First == 0 || c.Second == 0 || min(one, two, none) < 0 {
 		return math.NaN()
 	}
 	n11, first, second := both+added, both+one+2*added, both+two+2*added

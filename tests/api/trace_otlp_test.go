@@ -105,7 +105,7 @@ func TestSpansComeByOpenTelemetry(t *testing.T) {
 	root := otel(1, 1, 0, "answer", object{
 		"gen_ai.operation.name": "chat", "gen_ai.request.model": "m-1", "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5,
 		"input.value": `{"messages": [{"role": "user", "content": "hello"}]}`, "session.id": "s-1", "user.id": "u-1",
-		"mlflow.traceTag.team": "blue", "list": []any{1, 2.0, "x", true, nil}, "deep": object{"a": 1.5}, "nul": "a\x00b", "text": "I <like> it",
+		"mlflow.traceTag.team": "blue", "list": []any{1, 2.0, "x", true, nil}, "deep": object{"a": 1.5}, "held": `{"a": [1]}`, "digits": "12", "nul": "a\x00b", "text": "I <like> it",
 	})
 	root.Events = []*tracepb.Span_Event{{Name: "thrown", TimeUnixNano: 7, Attributes: attributes(object{"why": "so"})}}
 	root.Links = []*tracepb.Span_Link{{TraceId: binary(hex32(9)), SpanId: binary("00000000000000ff")}}
@@ -146,6 +146,8 @@ func TestSpansComeByOpenTelemetry(t *testing.T) {
 			object{"int_value": 1.0}, object{"double_value": 2.0}, object{"string_value": "x"}, object{"bool_value": true}, object{},
 		}}}},
 		{"key": "deep", "value": object{"kvlist_value": object{"values": []any{object{"key": "a", "value": object{"double_value": 1.5}}}}}},
+		{"key": "held", "value": object{"kvlist_value": object{"values": []any{object{"key": "a", "value": object{"array_value": object{"values": []any{object{"int_value": 1.0}}}}}}}}},
+		{"key": "digits", "value": object{"string_value": "12"}},
 		{"key": "nul", "value": object{"string_value": "a\uFFFDb"}},
 		{"key": "text", "value": object{"string_value": "I <like> it"}},
 		{"key": "mlflow.spanType", "value": object{"string_value": "CHAT_MODEL"}},

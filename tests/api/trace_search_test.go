@@ -145,6 +145,7 @@ func TestTheLanguageOfTraceSearches(t *testing.T) {
 		body := object{"locations": []object{{"mlflow_experiment": object{"experiment_id": "0"}}}, "filter": filter}
 		m.isError(m.Do(http.MethodPost, a3+"traces/search", body), invalid, want)
 	}
+	require.Empty(t, m.OK(http.MethodPost, a3+"traces/search", object{"locations": []object{}}))
 	for want, body := range map[string]object{
 		"'locations'":                      {},
 		"max_results":                      {"max_results": 501},
@@ -200,7 +201,9 @@ func TestTraceFiltersAreCorrelated(t *testing.T) {
 	require.Equal(t, []any{2.0, 2.0, 1.0, 4.0}, []any{got["filter1_count"], got["filter2_count"], got["joint_count"], got["total_count"]})
 	require.InDelta(t, -1, correlate("name = 'ask'", "name = 'plan'", "")["npmi"], 0)
 	require.InDelta(t, 1, correlate("name = 'ask'", "tags.env IS NOT NULL", "name = 'ask'")["npmi"], 0)
-	require.NotContains(t, correlate("name = 'none'", "name = 'ask'", ""), "npmi", "it is not defined")
+	undefined := correlate("name = 'none'", "name = 'ask'", "")
+	require.NotContains(t, undefined, "npmi", "it is not defined")
+	require.NotContains(t, undefined, "npmi_smoothed")
 	m.isError(m.Do(http.MethodPost, a3+"traces/calculate-filter-correlation", object{"experiment_ids": []string{"0"}, "filter_string1": "x", "filter_string2": "name = 'a'"}), invalid, "Invalid")
 }
 
