@@ -101,25 +101,28 @@ func (p *part) add(span models.Span) {
 }
 
 func logPart(tx storage.Tx, e models.Experiment, p *part) error {
-	t := models.Trace{ID: p.id, ExperimentID: e.ID, StartMS: p.startMS, State: models.TraceInProgress, Tags: []models.Tag{location(e, p.id)}}
-	key, made, err := tx.Traces().Create(t)
-	t.Key = key
+	fresh := models.Trace{ID: p.id, ExperimentID: e.ID, StartMS: p.startMS, State: models.TraceInProgress}
+	fresh.Metadata = p.apply(&fresh, p.spans)
+	fresh.Tags = append(p.tags(), location(e, p.id))
+	key, made, err := tx.Traces().Create(fresh)
 	switch {
 	case err != nil:
 		return err
 	case made && e.Lifecycle != models.LifecycleActive:
 		_, err := active(tx, e.ID)
 		return err
-	case !made:
-		if t, err = tx.Traces().Lock(p.id); err != nil {
-			return err
-		}
+	case made:
+		return tx.Spans().Log(key, p.spans)
+	}
+	t, err := tx.Traces().Lock(p.id)
+	if err != nil {
+		return err
 	}
 	if err := tx.Spans().Log(t.Key, p.spans); err != nil {
 		return err
 	}
 	spans := p.spans
-	if p.counts && !made { // what was told before counts, too
+	if p.counts { // what was told before counts, too
 		all, err := tx.Spans().Of([]int64{t.Key})
 		if err != nil {
 			return err
