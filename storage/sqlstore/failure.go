@@ -24,11 +24,8 @@ const patience = 3 * time.Second
 // where it met another one (a deadlock, a serialization failure) and where the
 // database was lost before the commit was sent.
 func (db *DB) again(ctx context.Context, run func(context.Context) (final bool, err error)) error {
-	if db.limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, db.limit)
-		defer cancel()
-	}
+	ctx, cancel := db.limited(ctx)
+	defer cancel()
 	until := time.Now().Add(patience) //nolint:forbidigo // a duration, not a rule
 	wait := 2 * time.Millisecond
 	for {
@@ -43,6 +40,15 @@ func (db *DB) again(ctx context.Context, run func(context.Context) (final bool, 
 		}
 		wait = min(2*wait, 200*time.Millisecond)
 	}
+}
+
+// limited bounds what is asked of the database: one that has stopped without
+// closing its connections keeps nobody for ever.
+func (db *DB) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if db.limit > 0 {
+		return context.WithTimeout(ctx, db.limit)
+	}
+	return ctx, func() {}
 }
 
 func sqlState(err error) string {

@@ -24,16 +24,18 @@ func (db *DB) Hold(ctx context.Context, key string) (release func(), err error) 
 	if db.holds == nil {
 		return func() {}, nil
 	}
-	conn, err := db.holds.Conn(ctx)
+	limited, cancel := db.limited(ctx)
+	defer cancel()
+	conn, err := db.holds.Conn(limited)
 	if err != nil {
 		return nil, db.explain(ctx, err)
 	}
 	if key == "" {
-		_, err = conn.ExecContext(ctx, "SELECT pg_advisory_lock($1, 0)", holdAll)
+		_, err = conn.ExecContext(limited, "SELECT pg_advisory_lock($1, 0)", holdAll)
 	} else {
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(key))
-		_, err = conn.ExecContext(ctx, "SELECT pg_advisory_lock_shared($1, 0), pg_advisory_lock($2, $3)", holdAll, holdKey, int32(h.Sum32()))
+		_, err = conn.ExecContext(limited, "SELECT pg_advisory_lock_shared($1, 0), pg_advisory_lock($2, $3)", holdAll, holdKey, int32(h.Sum32()))
 	}
 	if err != nil {
 		letGo(ctx, conn)

@@ -239,7 +239,9 @@ func (db *DB) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.explain(ctx, pool.PingContext(ctx))
+	limited, cancel := db.limited(ctx)
+	defer cancel()
+	return db.explain(ctx, pool.PingContext(limited))
 }
 
 // Queue is the driver on which package job runs River.

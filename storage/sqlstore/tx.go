@@ -148,7 +148,9 @@ func (db *DB) transact(ctx context.Context, pool *gorm.DB, opts *sql.TxOptions, 
 
 // Now implements storage.DB.
 func (db *DB) Now(ctx context.Context) (time.Time, error) {
-	now, err := db.newTx(ctx, db.read).Now()
+	limited, cancel := db.limited(ctx)
+	defer cancel()
+	now, err := db.newTx(limited, db.read).Now()
 	return now, db.explain(ctx, err)
 }
 

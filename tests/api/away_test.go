@@ -86,6 +86,52 @@ func TestEveryRouteSaysThatPostgresIsAway(t *testing.T) {
 	})
 }
 
+// A Postgres that stands still, with its connections open, keeps no request
+// beyond its deadline, which is twice that of a statement.
+func TestAFrozenPostgresKeepsNobody(t *testing.T) {
+	t.Parallel()
+	cluster := postgres.Start(t)
+	w := world.Start(t, func(c *config.Config) {
+		c.BackendStoreURI, c.Database.StatementTimeout = postgres.Fresh(t, cluster.URI), 2*time.Second
+	})
+	id := mlflow{w, t}.run("0")
+	w.OK(http.MethodPost, registered+"create", object{"name": "m"})
+	cluster.Freeze(t)
+	defer cluster.Thaw(t)
+	var asked sync.WaitGroup
+	for _, c := range []struct {
+		method, path string
+		body         any
+	}{
+		{"GET", "/health", nil},
+		{"POST", "/api/2.0/mlflow/runs/create", object{"experiment_id": "0"}},
+		{"GET", "/api/2.0/mlflow/runs/get?run_id=" + id, nil},
+		{"POST", "/api/2.0/mlflow/runs/search", object{"experiment_ids": []string{"0"}}},
+		{"POST", "/api/2.0/mlflow/runs/log-batch", object{"run_id": id, "params": []object{{"key": "a", "value": "b"}}}},
+		{"POST", versioned + "create", object{"name": "m", "source": "s3://elsewhere/x"}},
+		{"PUT", proxy + "/0/" + id + "/artifacts/x", []byte("1")},
+		{"DELETE", proxy + "/0/" + id + "/artifacts/x", nil},
+		{"GET", "/api/v1/promotions/1?wait=30s", nil},
+		{"POST", "/api/v1/gc", object{"older_than": "1h"}},
+	} {
+		asked.Go(func() {
+			began := time.Now()
+			r := w.Do(c.method, c.path, c.body)
+			if took := time.Since(began); took > 30*time.Second {
+				t.Errorf("%s %s: it took %s", c.method, c.path, took)
+			}
+			if r.Status != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+				t.Errorf("%s %s: %d, Retry-After %q: %s", c.method, c.path, r.Status, r.Header.Get("Retry-After"), r.Body)
+			}
+		})
+	}
+	asked.Wait()
+	cluster.Thaw(t)
+	w.Eventually(30*time.Second, "it goes on", func() bool {
+		return w.Do(http.MethodPost, "/api/2.0/mlflow/runs/create", object{"experiment_id": "0"}).Status == http.StatusOK
+	})
+}
+
 // Without its artifact store metadata goes on; what needs the store says 503
 // with the reason, and what waits for it goes on once it is back.
 func TestEveryRouteOfArtifactsSaysThatS3IsAway(t *testing.T) {

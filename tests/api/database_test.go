@@ -34,7 +34,11 @@ func TestPostgresIsRestartedUnderLoad(t *testing.T) {
 					return
 				default:
 				}
+				began := time.Now()
 				r := w.Do(http.MethodPost, "/api/2.0/mlflow/runs/create", map[string]any{"experiment_id": id, "start_time": 1})
+				if took := time.Since(began); took > 30*time.Second {
+					t.Errorf("a request took %s", took)
+				}
 				switch r.Status {
 				case http.StatusOK:
 					ledger.Store(r.JSON(t)["run"].(map[string]any)["info"].(map[string]any)["run_id"], true)
@@ -43,6 +47,9 @@ func TestPostgresIsRestartedUnderLoad(t *testing.T) {
 						after.Add(1)
 					}
 				case http.StatusServiceUnavailable:
+					if r.Header.Get("Retry-After") == "" {
+						t.Error("a 503 without Retry-After")
+					}
 				default:
 					t.Errorf("%d: %s", r.Status, r.Body)
 					return

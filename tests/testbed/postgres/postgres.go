@@ -114,6 +114,25 @@ func (c *Cluster) Stop(t testing.TB) {
 	c.Control(t, "stop", "-m", "immediate", "-w")
 }
 
+// Freeze stops its processes where they are, and Thaw lets them go on.
+func (c *Cluster) Freeze(t testing.TB) { c.signal(t, "-STOP") }
+
+// Thaw ends what Freeze began.
+func (c *Cluster) Thaw(t testing.TB) { c.signal(t, "-CONT") }
+
+func (c *Cluster) signal(t testing.TB, signal string) {
+	t.Helper()
+	pid, err := os.ReadFile(filepath.Join(c.Dir, "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent, _, _ := strings.Cut(string(pid), "\n")
+	children, _ := exec.Command("pgrep", "-P", parent).Output()
+	for _, p := range append([]string{parent}, strings.Fields(string(children))...) {
+		_ = exec.Command("kill", signal, p).Run() // one that has ended needs none
+	}
+}
+
 // Again starts a cluster that was stopped, at the same address.
 func (c *Cluster) Again(t testing.TB) {
 	t.Helper()
