@@ -54,7 +54,7 @@ gotestsum = sum=$$(scripts/tool test $(cache)) && $$sum --format pkgname -- -tim
 test-clients: ## Run stock MLflow clients of three versions, with more flavours: slow
 	@scripts/need go python3.11
 	@for lock in tests/clients/requirements/*.txt; do scripts/python $(cache) $$lock client-$$(basename $$lock .txt) >/dev/null || exit 1; done
-	@SLIPWAY_TEST_CLIENTS=1 SLIPWAY_TEST_REQUIRE=1 go test -count=1 -timeout 15m -v ./tests/clients
+	@SLIPWAY_TEST_CLIENTS=1 SLIPWAY_TEST_REQUIRE=1 go test -count=1 -timeout 15m -v ./tests/clients ./services/scan -run "Clients|XGBoost"
 
 # MLflow's own tests that speak to a server, where somebody has a kit that runs
 # them: CONFORMANCE is its folder, MLFLOW_MIRROR a git directory of MLflow's

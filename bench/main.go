@@ -1,8 +1,8 @@
 // Command bench measures Slipway beside what a user would otherwise use, on one
 // machine in one sitting: MLflow's API beside "mlflow server" and FastTrackML,
 // on SQLite and on Postgres, artifacts beside a plain file server, and
-// slipway-serve beside a bare ONNX Runtime loop, which is the limit. Clients,
-// servers and database share the machine, so read the ratios, and the processor
+// slipway-serve beside a bare ONNX Runtime loop, which is the limit, and the
+// check unsafe-code beside reading the files and picklescan. Clients, servers and database share the machine, so read the ratios, and the processor
 // time beside them. It writes a page in Markdown and ends what it started.
 package main
 
@@ -61,7 +61,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.rounds, "rounds", 2, "rounds of a case; the peers take turns in each")
 	flag.DurationVar(&b.span, "span", 1500*time.Millisecond, "length of one round")
 	peers := flag.String("peers", "slipway,mlflow,fasttrackml,files", "servers to measure")
-	databases := flag.String("databases", "sqlite,postgres,serve", "databases to measure on; serve is slipway-serve")
+	databases := flag.String("databases", "sqlite,postgres,serve,scan", "databases to measure on; serve is slipway-serve, scan the check unsafe-code")
 	cases := flag.String("cases", "", "cases to measure; all by default. \"list\" lists them")
 	files := flag.String("files", "", "serve a folder on -port; the bench starts itself so")
 	port := flag.String("port", "", "")
@@ -105,6 +105,13 @@ func (b *bench) all(ctx context.Context) error {
 	}
 	if slices.Contains(b.databases, "serve") && len(b.cases) == 0 {
 		text, err := b.serve(ctx)
+		if err != nil {
+			return err
+		}
+		page += text
+	}
+	if slices.Contains(b.databases, "scan") && len(b.cases) == 0 {
+		text, err := b.scan(ctx)
 		if err != nil {
 			return err
 		}

@@ -81,6 +81,16 @@ func (v *verified) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (v *verified) Close() error { return v.r.Close() }
 
+// Part reads some bytes of a manifest's entry, which it does not verify. The
+// caller closes.
+func (s *Service) Part(ctx context.Context, e models.ManifestEntry, offset, length int64) (io.ReadCloser, error) {
+	r, _, err := s.blobs.Get(ctx, e.Key, offset, length)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", e.Path, err)
+	}
+	return r, nil
+}
+
 // Materialize writes a manifest's files into a folder that is there, verified.
 func (s *Service) Materialize(ctx context.Context, m models.Manifest, dir string) error {
 	root, err := os.OpenRoot(dir)

@@ -29,6 +29,8 @@ type Files interface {
 	Manifest(ctx context.Context, versionID int64) (models.Manifest, error)
 	// Open opens a file; its digest has been verified when it ends.
 	Open(ctx context.Context, e models.ManifestEntry) (io.ReadCloser, error)
+	// Part opens some bytes of a file, which are not verified.
+	Part(ctx context.Context, e models.ManifestEntry, offset, length int64) (io.ReadCloser, error)
 	// Materialize writes files below a folder that is there, verified.
 	Materialize(ctx context.Context, m models.Manifest, dir string) error
 }

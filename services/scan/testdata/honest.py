@@ -6,6 +6,7 @@ A file's first folder is the flavour that its model would have.
 import bz2
 import collections
 import gzip
+import importlib.util
 import io
 import lzma
 import os
@@ -21,7 +22,6 @@ import joblib
 import numpy
 import pandas
 import scipy.sparse
-import skops.io
 import sklearn.cluster
 import sklearn.compose
 import sklearn.datasets
@@ -98,6 +98,8 @@ def estimators():
 
 
 def scikit():
+    import skops.io
+
     for i, e in enumerate(estimators()):
         name = "sklearn/%02d-%s" % (i, type(e).__name__)
         write(name + ".pkl", pickle.dumps(e, protocol=i % 6))
@@ -230,14 +232,14 @@ def torch():
 
 
 def boosters():
-    try:
-        import lightgbm
-        import xgboost
-    except ImportError:
-        return
+    import xgboost
+
     x, y = sklearn.datasets.load_iris(return_X_y=True)
-    for lib, models in {"xgboost": [xgboost.XGBClassifier(n_estimators=3), xgboost.XGBRegressor(n_estimators=3), xgboost.XGBRFClassifier(n_estimators=3)],
-                        "lightgbm": [lightgbm.LGBMClassifier(n_estimators=3, verbose=-1), lightgbm.LGBMRegressor(n_estimators=3, verbose=-1)]}.items():
+    libraries = {"xgboost": [xgboost.XGBClassifier(n_estimators=3), xgboost.XGBRegressor(n_estimators=3), xgboost.XGBRFClassifier(n_estimators=3)]}
+    if importlib.util.find_spec("lightgbm"):
+        import lightgbm
+        libraries["lightgbm"] = [lightgbm.LGBMClassifier(n_estimators=3, verbose=-1), lightgbm.LGBMRegressor(n_estimators=3, verbose=-1)]
+    for lib, models in libraries.items():
         for i, m in enumerate(models):
             m.fit(x, y)
             write("%s/%d.pkl" % (lib, i), pickle.dumps(m))
@@ -250,5 +252,5 @@ def boosters():
     b.save_model(path("xgboost/model.ubj"))
 
 
-for part in (scikit, jobs, arrays, torch, boosters):
-    part()
+for part in sys.argv[2:] or ["scikit", "jobs", "arrays", "torch"]:
+    globals()[part]()

@@ -1,12 +1,8 @@
 package checks
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,34 +44,13 @@ func (UnsafeCode) Run(ctx context.Context, s *validation.Subject) (models.Report
 	return weigh(s, scanner, report)
 }
 
-// inMemory bounds a file that is not written to the step's folder first.
-const inMemory = 4 << 20
-
-// scanFile reads a file once, verified, to where it can be read anywhere, and
-// has it looked at.
+// scanFile reads a file once, to verify it, and has it looked at.
 func scanFile(ctx context.Context, s *validation.Subject, scanner *scan.Scanner, e models.ManifestEntry) ([]models.Finding, error) {
-	body, err := s.Open(ctx, e)
+	file, err := s.Random(ctx, e)
 	if err != nil {
 		return blame(e.Path, err)
 	}
-	defer func() { _ = body.Close() }()
-	if e.Size <= inMemory {
-		text, err := io.ReadAll(body)
-		if err != nil {
-			return blame(e.Path, err)
-		}
-		return nil, scanner.File(e.Path, bytes.NewReader(text), int64(len(text)))
-	}
-	f, err := os.Create(filepath.Join(s.Dir, "file"))
-	if err != nil {
-		return nil, fmt.Errorf("make room for %s: %w", e.Path, err)
-	}
-	defer func() { _, _ = f.Close(), os.Remove(f.Name()) }()
-	n, err := io.CopyBuffer(struct{ io.Writer }{f}, body, make([]byte, 1<<20))
-	if err != nil {
-		return blame(e.Path, err)
-	}
-	return nil, scanner.File(e.Path, f, n)
+	return nil, scanner.File(e.Path, file, e.Size)
 }
 
 // weigh makes the report. Where something could not be looked into and nothing
