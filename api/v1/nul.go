@@ -19,9 +19,12 @@ func refuseNUL(r *http.Request) error {
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	var value any
-	if !bytes.Contains(body, []byte(`\u0000`)) || json.Unmarshal(body, &value) != nil {
+	if !bytes.Contains(body, []byte(`\u0000`)) {
 		return nil
+	}
+	var value any
+	if err := json.Unmarshal(body, &value); err != nil {
+		return invalid(models.Detail{Field: "body", Message: err.Error()})
 	}
 	if field := fieldWithNUL("", value); field != "" {
 		return invalid(models.Detail{Field: field, Message: "a NUL character cannot be stored; remove it"})

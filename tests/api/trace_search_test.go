@@ -235,8 +235,11 @@ func TestMetricsOfTraces(t *testing.T) {
 		metric("TRACES", "trace_count", object{"dimensions": []string{"trace_status"}}))
 	require.Equal(t, []any{count(2, nil)}, metric("TRACES", "session_count", nil))
 	several := object{"aggregations": []object{
-		{"aggregation_type": "AVG"}, {"aggregation_type": "MIN"}, {"aggregation_type": "MAX"},
-		{"aggregation_type": "PERCENTILE", "percentile_value": 50}, {"aggregation_type": "PERCENTILE", "percentile_value": 75},
+		{"aggregation_type": "AVG"},
+		{"aggregation_type": "MIN"},
+		{"aggregation_type": "MAX"},
+		{"aggregation_type": "PERCENTILE", "percentile_value": 50},
+		{"aggregation_type": "PERCENTILE", "percentile_value": 75},
 	}, "filters": []string{"trace.tag.env = 'prod'"}}
 	require.Equal(t, []any{object{"d": nil, "v": object{"AVG": 2500.0, "MIN": 1000.0, "MAX": 4000.0, "P50.0": 2500.0, "P75.0": 3250.0}}}, metric("TRACES", "latency", several))
 	require.Equal(t, []any{

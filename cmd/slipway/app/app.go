@@ -83,13 +83,13 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	engine, err := api.New(a.parts.handlers, api.Options{ //nolint:contextcheck // a handler has its request's
-		AllowedHosts: a.cfg.AllowedHosts, Stall: a.cfg.StallTimeout, Now: time.Now, Log: a.log, Trace: a.spans.Requests(), TraceID: a.spans.Names(),
+		AllowedHosts: a.cfg.AllowedHosts, Stall: a.cfg.Connections.StallTimeout, Now: time.Now, Log: a.log, Trace: a.spans.Requests(), TraceID: a.spans.Names(), //nolint:contextcheck // as above
 	})
 	if err != nil {
 		return err
 	}
 	a.http = &http.Server{
-		Handler: engine, ReadHeaderTimeout: a.cfg.HeaderTimeout, IdleTimeout: a.cfg.IdleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: engine, ReadHeaderTimeout: a.cfg.Connections.HeaderTimeout, IdleTimeout: a.cfg.Connections.IdleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	return nil
@@ -112,7 +112,7 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- a.http.Serve(pace.Answers(a.listener, a.cfg.StallTimeout, time.Now)) }()
+	go func() { served <- a.http.Serve(pace.Answers(a.listener, a.cfg.Connections.StallTimeout, time.Now)) }()
 	a.log.InfoContext(ctx, "slipway is ready", "url", a.URL(), "data_dir", a.cfg.DataDir)
 	var failed error
 	select {
