@@ -37,6 +37,17 @@ func tupleOf(n int) func(*machine) error {
 	}
 }
 
+// own gives the top to be changed: a copy, on a reading beside another.
+func (m *machine) own(v *Value) *Value {
+	if !m.guest || len(m.stack) == 0 {
+		return v
+	}
+	other := *v
+	other.items = append([]*Value(nil), v.items...)
+	m.stack[len(m.stack)-1] = &other
+	return &other
+}
+
 // grow notes that something is put into a value: into what is no container
 // that unpickling made, it calls methods of it.
 func (m *machine) grow(v *Value) {
@@ -71,7 +82,7 @@ func opSetItems(m *machine) error {
 
 func (m *machine) set(v *Value, items []*Value) {
 	if v.kind == dict {
-		v.add(items)
+		m.own(v).add(items)
 	}
 	m.grow(v)
 }
@@ -190,6 +201,7 @@ func opBuild(m *machine) error {
 	v := m.top()
 	switch v.kind {
 	case object:
+		v = m.own(v)
 		if v.state = state; state.deep >= maxDeep {
 			v.state = forgotten
 		}

@@ -13,7 +13,7 @@ const wrapperModule, wrapperName = "joblib.numpy_pickle", "NumpyArrayWrapper"
 
 // wrapped jumps over the array of a wrapper that has just got its state.
 func (m *machine) wrapped(v *Value) {
-	if v.kind != object {
+	if v.kind != object || m.plain {
 		return
 	}
 	if g := v.from.Global(); g == nil || g.Module != wrapperModule || g.Name != wrapperName {
@@ -38,11 +38,11 @@ func (m *machine) wrapped(v *Value) {
 // beside follows what a loader that knows no wrappers would do with the bytes
 // of the array; what calls something there is noted.
 func (m *machine) beside() {
-	if m.detour == nil || *m.detour <= 0 {
+	if *m.detour <= 0 {
 		return
 	}
 	other := &machine{
-		acts: m.acts, input: input{src: m.src, pos: m.pos, end: m.end, buf: append([]byte(nil), m.buf...), from: m.from, to: m.to},
+		acts: m.acts, plain: true, guest: true, input: input{src: m.src, pos: m.pos, end: m.end, buf: append([]byte(nil), m.buf...), from: m.from, to: m.to},
 		stack: append([]*Value(nil), m.stack...), marks: append([]int(nil), m.marks...),
 		memo: memo{base: &m.memo, count: m.memo.count}, uses: map[string]*Global{}, proto: m.proto,
 	}
@@ -79,7 +79,7 @@ func (m *machine) array(state *Value, start int64) (int64, bool) {
 		return 0, false
 	}
 	if objects {
-		inner := &machine{acts: m.acts, input: input{src: m.src, pos: start, end: m.end}, uses: m.uses, order: m.order, detour: m.detour}
+		inner := &machine{acts: m.acts, input: input{src: m.src, pos: start, end: m.end}, uses: m.uses, order: m.order, plain: true}
 		inner.run(-1)
 		m.order = inner.order
 		m.report.Troubles = append(m.report.Troubles, inner.report.Troubles...)

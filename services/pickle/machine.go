@@ -27,7 +27,9 @@ type machine struct {
 	op     int64 // offset of the opcode at hand
 	frame  int64 // end of the frame that it stands in
 	holes  []hole
-	detour *int64 // opcodes left for readings beside this one; nil on such a one
+	plain  bool   // it reads as pickle.load does, which knows no arrays of joblib
+	guest  bool   // it reads beside another, whose values it must not change
+	detour *int64 // opcodes left for readings beside this one
 }
 
 // hole is a part that joblib reads as an array, not as opcodes.
@@ -163,7 +165,7 @@ func (m *machine) find(module, name, via string) *Value {
 			m.trouble(Limit, "it names more than %d globals", maxGlobals)
 		}
 	}
-	if g.Aside && via == "" && m.detour != nil { // this reading comes to it as well
+	if g.Aside && via == "" && !m.guest { // this reading comes to it as well
 		g.Aside = false
 	}
 	return &Value{kind: global, use: g}
