@@ -17,8 +17,13 @@ import (
 // wireStore opens the artifact store.
 func (a *App) wireStore(ctx context.Context, p *parts) error {
 	c := a.cfg
+	retried, err := metered.Retries(a.metrics)
+	if err != nil {
+		return err
+	}
 	store, err := blobs.Open(ctx, c.ArtifactsDestination, blobs.Options{Now: time.Now, S3: s3.Options{
 		Endpoint: c.S3Endpoint, Region: c.S3Region, PathStyle: c.S3PathStyle, Checksums: c.S3Checksums, SSE: c.S3SSE, KMSKeyID: c.S3KMSKeyID,
+		PartSize: int64(c.S3PartSize) << 20, Parallel: c.S3Parallel, Timeout: c.S3Timeout, Retries: c.S3Retries, Retried: retried,
 	}})
 	if err != nil {
 		return err

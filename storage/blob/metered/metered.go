@@ -42,6 +42,14 @@ func New(inner blob.Store, reg prometheus.Registerer, now func() time.Time) (*St
 	return s, nil
 }
 
+// Retries counts requests that are sent to a store again, by their reason.
+func Retries(reg prometheus.Registerer) (count func(reason string), err error) {
+	retries := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "slipway_store_retries_total", Help: "Requests that were sent to the artifact store again, by the reason.",
+	}, []string{"reason"})
+	return func(reason string) { retries.WithLabelValues(reason).Inc() }, reg.Register(retries)
+}
+
 // Unwrap gives the store that is measured.
 func (s *Store) Unwrap() blob.Store { return s.Store }
 

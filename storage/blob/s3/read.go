@@ -95,12 +95,13 @@ func (r *reader) Read(p []byte) (int, error) {
 		}
 		_ = r.body.Close()
 		r.body = nil
-		if r.broken++; r.broken >= maxAttempts || r.ctx.Err() != nil {
+		if r.broken++; r.broken > *r.store.o.Retries || r.ctx.Err() != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return 0, r.store.fault(r.key, err)
 		}
+		r.store.o.Retried(reasonResumed)
 	}
 }
 

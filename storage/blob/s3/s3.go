@@ -30,19 +30,45 @@ type Options struct {
 	Checksums string // "when_supported", "when_required"; "" is the first for Amazon, the second for an Endpoint
 	SSE       string // "", "AES256" or "aws:kms"
 	KMSKeyID  string
+
+	// How a transfer is cut, and how patient it is; 0 is the default.
+	PartSize int64         // bytes; S3 takes at most 10,000 parts, so bigger objects have bigger ones
+	Parallel int           // parts of one upload that are under way
+	Timeout  time.Duration // how long the store may be silent
+	Retries  *int          // how often a request is sent again
+	Retried  func(reason string)
 }
 
-// The sizes of a transfer: S3 takes at most 10,000 parts, so bigger objects
-// have bigger parts.
+// The defaults of a transfer.
 const (
-	partSize    = 8 << 20
-	parallel    = 3
-	maxAttempts = 4
+	partSize       = 8 << 20
+	parallel       = 3
+	defaultRetries = 3
 )
+
+func (o *Options) fill() {
+	if o.PartSize == 0 {
+		o.PartSize = partSize
+	}
+	if o.Parallel == 0 {
+		o.Parallel = parallel
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Retries == nil {
+		o.Retries = new(defaultRetries)
+	}
+	if o.Retried == nil {
+		o.Retried = func(string) {}
+	}
+}
 
 // Store implements blob.Store on a bucket, below a prefix.
 type Store struct {
 	client   *s3.Client
+	copier   *s3.Client // waits longer for an answer
+	o        Options
 	presign  *s3.PresignClient
 	up       *transfermanager.Client
 	bucket   string
@@ -67,9 +93,10 @@ func New(ctx context.Context, address string, o Options) (*Store, error) {
 	if err != nil || u.Scheme != "s3" || u.Host == "" || u.RawQuery != "" || u.User != nil {
 		return nil, models.Errorf(models.KindInvalid, "artifacts-destination %q: write s3://bucket or s3://bucket/prefix", address)
 	}
+	o.fill()
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, func(lo *awsconfig.LoadOptions) error {
 		lo.Region = o.Region
-		lo.RetryMaxAttempts = maxAttempts
+		lo.HTTPClient = transport(o.Timeout)
 		return nil
 	})
 	if err != nil {
@@ -93,9 +120,11 @@ func New(ctx context.Context, address string, o Options) (*Store, error) {
 		so.UsePathStyle = o.PathStyle || o.Endpoint != ""
 		so.RequestChecksumCalculation, so.ResponseChecksumValidation = checksums, validation
 		so.DisableLogOutputChecksumValidationSkipped = true
+		so.Retryer = newRetryer(*o.Retries, o.Retried)
 	})
+	copier := s3.New(client.Options(), func(so *s3.Options) { so.HTTPClient = transport(max(o.Timeout, copyTimeout)) })
 	s := &Store{
-		client: client, presign: s3.NewPresignClient(client), bucket: u.Host, endpoint: o.Endpoint, sse: types.ServerSideEncryption(o.SSE),
+		client: client, copier: copier, o: o, presign: s3.NewPresignClient(client), bucket: u.Host, endpoint: o.Endpoint, sse: types.ServerSideEncryption(o.SSE),
 	}
 	if o.KMSKeyID != "" {
 		s.kmsKey = &o.KMSKeyID
@@ -104,7 +133,7 @@ func New(ctx context.Context, address string, o Options) (*Store, error) {
 		s.prefix = prefix + "/"
 	}
 	s.up = transfermanager.New(client, func(to *transfermanager.Options) {
-		to.PartSizeBytes, to.MultipartUploadThreshold, to.Concurrency = partSize, partSize, parallel
+		to.PartSizeBytes, to.MultipartUploadThreshold, to.Concurrency = o.PartSize, o.PartSize, o.Parallel
 		to.RequestChecksumCalculation = checksums
 		to.FailTimeout = 15 * time.Second // an abort goes out also when the caller has left
 	})

@@ -84,7 +84,7 @@ func (s *Store) CompleteUpload(ctx context.Context, key, upload string, parts []
 	for i, p := range parts {
 		completed[i] = types.CompletedPart{PartNumber: aws.Int32(int32(p.Number)), ETag: &p.ETag}
 	}
-	_, err := s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+	_, err := s.copier.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &s.bucket, Key: s.at(key), UploadId: &upload, MultipartUpload: &types.CompletedMultipartUpload{Parts: completed},
 	})
 	return s.fault(key, err)

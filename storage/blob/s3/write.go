@@ -34,7 +34,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (b
 		ServerSideEncryption: tmtypes.ServerSideEncryption(s.sse), SSEKMSKeyID: s.kmsKey,
 	}
 	out, err := s.up.UploadObject(ctx, in, func(o *transfermanager.Options) {
-		o.PartSizeBytes = max(partSize, size/o.MaxUploadParts+1)
+		o.PartSizeBytes = max(s.o.PartSize, size/o.MaxUploadParts+1)
 	})
 	switch {
 	case body.err != nil:
@@ -106,7 +106,7 @@ func (s *Store) Copy(ctx context.Context, src, dst string) error {
 	if o.Size >= maxCopy {
 		return s.copyParts(ctx, source, tag, dst, o.Size)
 	}
-	_, err = s.client.CopyObject(ctx, &s3.CopyObjectInput{
+	_, err = s.copier.CopyObject(ctx, &s3.CopyObjectInput{
 		Bucket: &s.bucket, Key: s.at(dst), CopySource: &source, ServerSideEncryption: s.sse, SSEKMSKeyId: s.kmsKey,
 	})
 	return s.fault(src, err)
@@ -121,7 +121,7 @@ func (s *Store) copyParts(ctx context.Context, source string, tag *string, dst s
 	var parts []blob.Part
 	for from := int64(0); from < size; from += copyPart {
 		number := int32(len(parts) + 1)
-		out, err := s.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
+		out, err := s.copier.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 			Bucket: &s.bucket, Key: s.at(dst), CopySource: &source, UploadId: &id, PartNumber: &number,
 			CopySourceIfMatch: tag, CopySourceRange: aws.String(byteRange(from, min(copyPart, size-from))),
 		})
