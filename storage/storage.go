@@ -53,6 +53,9 @@ type Tx interface {
 	TrackingTx
 	TraceTx
 
+	// What models are evaluated by.
+	EvaluationTx
+
 	// What is validated, and how.
 	Pipelines() PipelineStore
 	Datasets() DatasetStore
