@@ -35,17 +35,18 @@ type Gateway interface {
 
 // Handlers is what the routes call.
 type Handlers struct {
-	Database  Pinger
-	Registry  *prometheus.Registry
-	V1        *v1.Server
-	Tracking  mlflow.Tracking
-	Traces    mlflow.Traces
-	Models    mlflow.Registry
-	Webhooks  mlflow.Webhooks
-	Artifacts mlflow.Artifacts
-	Common    v1.Common
-	Gateway   Gateway
-	Pages     ui.Pages
+	Database   Pinger
+	Registry   *prometheus.Registry
+	V1         *v1.Server
+	Tracking   mlflow.Tracking
+	Traces     mlflow.Traces
+	Models     mlflow.Registry
+	Evaluation mlflow.Evaluation
+	Webhooks   mlflow.Webhooks
+	Artifacts  mlflow.Artifacts
+	Common     v1.Common
+	Gateway    Gateway
+	Pages      ui.Pages
 }
 
 // Options are the edge's settings.

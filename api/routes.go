@@ -52,6 +52,7 @@ func routes(h Handlers) ([]Route, error) {
 	table = append(table, trackingRoutes(h.Tracking)...)
 	table = append(table, traceRoutes(h.Traces)...)
 	table = append(table, registryRoutes(h.Models)...)
+	table = append(table, evaluationRoutes(h.Evaluation)...)
 	table = append(table, webhookRoutes(h.Webhooks)...)
 	table = append(table, artifactRoutes(h.Artifacts)...)
 	graph, err := mlflow.NewGraphQL(h.Tracking, h.Models, h.Artifacts)
@@ -177,6 +178,39 @@ func registryRoutes(r mlflow.Registry) []Route {
 		{http.MethodPost, v + "transition-stage", Write, r.TransitionStage},
 		{http.MethodPost, v + "set-tag", Write, r.SetVersionTag},
 		{http.MethodDelete, v + "delete-tag", Write, r.DeleteVersionTag},
+	})
+}
+
+// evaluationRoutes are MLflow's for evaluation datasets, issues and scorers.
+func evaluationRoutes(e mlflow.Evaluation) []Route {
+	const d, i, s = "3.0/mlflow/datasets/", "3.0/mlflow/issues", "3.0/mlflow/scorers/"
+	return twins([]Route{
+		{http.MethodPost, d + "create", Write, e.CreateDataset},
+		{http.MethodPost, d + "search", Read, e.SearchDatasets},
+		{http.MethodGet, d + "search", Read, e.SearchDatasets},
+		{http.MethodGet, d + ":dataset_id", Read, e.GetDataset},
+		{http.MethodDelete, d + ":dataset_id", Write, e.DeleteDataset},
+		{http.MethodPatch, d + ":dataset_id/tags", Write, e.SetDatasetTags},
+		{http.MethodDelete, d + ":dataset_id/tags/*key", Write, e.DeleteDatasetTag},
+		{http.MethodPost, d + ":dataset_id/records", Write, e.SaveRecords},
+		{http.MethodGet, d + ":dataset_id/records", Read, e.GetRecords},
+		{http.MethodDelete, d + ":dataset_id/records", Write, e.DeleteRecords},
+		{http.MethodGet, d + ":dataset_id/experiment-ids", Read, e.GetDatasetExperiments},
+		{http.MethodPost, d + ":dataset_id/add-experiments", Write, e.AddDataset},
+		{http.MethodPost, d + ":dataset_id/remove-experiments", Write, e.RemoveDataset},
+
+		{http.MethodPost, i, Write, e.CreateIssue},
+		{http.MethodPost, i + "/search", Read, e.SearchIssues},
+		{http.MethodGet, i + "/:issue_id", Read, e.GetIssue},
+		{http.MethodPatch, i + "/:issue_id", Write, e.UpdateIssue},
+
+		{http.MethodPost, s + "register", Write, e.RegisterScorer},
+		{http.MethodGet, s + "list", Read, e.ListScorers},
+		{http.MethodGet, s + "versions", Read, e.ListScorerVersions},
+		{http.MethodGet, s + "get", Read, e.GetScorer},
+		{http.MethodDelete, s + "delete", Write, e.DeleteScorer},
+		{http.MethodGet, s + "online-configs", Read, e.ListOnlineScorings},
+		{http.MethodPut, s + "online-config", Write, e.SetOnlineScoring},
 	})
 }
 

@@ -26,6 +26,8 @@ type sample struct {
 	Tags      []pair   `json:"tags"`
 	Deep      *sample  `json:"deep"`
 	Timestamp *int64   `json:"timestamp"`
+
+	RunIDs *[]string `json:"run_ids"`
 }
 
 func decodeSample(t *testing.T, method, query, body string) (sample, error) {
@@ -59,6 +61,7 @@ func TestDecodeAccepts(t *testing.T) {
 		"unknown fields":                {body: `{"nobody": {"knows": []}}`, check: func(t *testing.T, s sample) { require.Empty(t, s.Tags) }},
 		"a repeated field of objects":   {body: `{"tags": [{"key": "a", "value": ""}]}`, check: func(t *testing.T, s sample) { require.Equal(t, []pair{{Key: "a"}}, s.Tags) }},
 		"a repeated query parameter":    {query: "order_by=a&order_by=b", check: func(t *testing.T, s sample) { require.Equal(t, []string{"a", "b"}, s.OrderBy) }},
+		"a list that may be absent":     {query: "run_ids=a", check: func(t *testing.T, s sample) { require.Equal(t, []string{"a"}, *s.RunIDs) }},
 		"a list of one from a query":    {query: "order_by=a", check: func(t *testing.T, s sample) { require.Equal(t, []string{"a"}, s.OrderBy) }},
 		"a bool in a query in any case": {query: "archive_existing=TRUE", check: func(t *testing.T, s sample) { require.True(t, s.Archive) }},
 		"JSON inside a JSON string":     {body: `"{\"start_time\": 5}"`, check: func(t *testing.T, s sample) { require.EqualValues(t, 5, s.Time) }},

@@ -97,7 +97,7 @@ func (d decoder) object(target reflect.Value, plan []field, tree map[string]any,
 }
 
 func (d decoder) value(slot reflect.Value, f field, value any, path string) error {
-	if list, ok := value.([]any); ok && d.lax && slot.Kind() != reflect.Slice {
+	if list, ok := value.([]any); ok && d.lax && slot.Kind() != reflect.Slice && slot.Kind() != reflect.Pointer {
 		value = list[0]
 	}
 	switch slot.Kind() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-ml/slipway/api/mlflow"
 	"github.com/slipway-ml/slipway/api/ui"
+	"github.com/slipway-ml/slipway/services/evaluation"
 	"github.com/slipway-ml/slipway/services/trace"
 	"github.com/slipway-ml/slipway/services/tracking"
 )
@@ -20,6 +21,7 @@ func (a *App) wireTracking(p *parts) {
 	}
 	p.handlers.Tracking = mlflow.Tracking{Service: service}
 	p.handlers.Traces.Service = &trace.Service{DB: a.data, Now: time.Now, NewID: newID}
+	p.handlers.Evaluation = mlflow.Evaluation{Service: &evaluation.Service{DB: a.data, Now: time.Now, NewID: newID}}
 	p.start = append(p.start, service.Init)
 }
 
