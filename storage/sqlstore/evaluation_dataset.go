@@ -45,7 +45,9 @@ func textOf(text *string) string {
 type evaluationDatasets struct{ *tx }
 
 // EvaluationDatasets implements storage.EvaluationTx.
-func (t *tx) EvaluationDatasets() storage.EvaluationDatasetStore { return evaluationDatasets{t.alone()} }
+func (t *tx) EvaluationDatasets() storage.EvaluationDatasetStore {
+	return evaluationDatasets{t.alone()}
+}
 
 // Create implements storage.EvaluationDatasetStore.
 func (t evaluationDatasets) Create(d models.EvaluationDataset) (int64, error) {

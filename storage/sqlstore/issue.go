@@ -84,13 +84,18 @@ func (t issues) Update(key int64, u models.IssueUpdate) error {
 
 // Search implements storage.IssueStore.
 func (t issues) Search(q models.Search, byTraces bool) ([]models.Issue, models.Position, error) {
-	order := []models.Order{attribute("severity", true), attribute("created_time", true), attribute("id", true)}
+	order := []models.Order{attribute("severity", true)}
+	if byTraces {
+		order = append(order, attribute("trace_count", true))
+	}
+	order = append(order, attribute("created_time", true), attribute("id", true))
 	s, err := t.compile(searchable{
 		table: "issue",
 		attribute: map[string]column{
 			"status": {expr: "issue.status"}, "source_run_id": {expr: "issue.source_run_id"},
 			"severity": {expr: "issue.severity_rank", kind: ofInt}, "created_time": {expr: "issue.created_ms", kind: ofInt},
-			"id": {expr: "issue.uuid", kind: ofID},
+			"id":          {expr: "issue.uuid", kind: ofID},
+			"trace_count": {expr: "(SELECT COUNT(DISTINCT a.trace_id) FROM assessment a WHERE a.name = issue.uuid AND a.type = 'issue')", kind: ofInt},
 		},
 		order: order,
 	}, q)
@@ -114,5 +119,25 @@ func (t issues) Search(q models.Search, byTraces bool) ([]models.Issue, models.P
 			return nil, nil, err
 		}
 	}
-	return list, next, nil
+	if byTraces {
+		err = t.countTraces(list)
+	}
+	return list, next, err
+}
+
+// countTraces counts the traces that have an issue.
+func (t issues) countTraces(list []models.Issue) error {
+	ids := make([]string, len(list))
+	at := make(map[string]*models.Issue, len(list))
+	for i := range list {
+		ids[i], at[list[i].ID] = list[i].ID, &list[i]
+	}
+	return t.scan("SELECT name, COUNT(DISTINCT trace_id) FROM assessment WHERE type = 'issue' AND name "+t.inTexts()+" GROUP BY name",
+		[]any{jsonList(ids)}, func(scan scanner) error {
+			var id string
+			var n int64
+			err := scan(&id, &n)
+			at[id].TraceCount = n
+			return err
+		})
 }

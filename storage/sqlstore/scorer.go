@@ -75,7 +75,9 @@ func (t scorers) versions(where string, args ...any) ([]models.ScorerVersion, er
 }
 
 // Versions implements storage.ScorerStore.
-func (t scorers) Versions(s models.Scorer) ([]models.ScorerVersion, error) { return t.versions("s.id = ?", s.Key) }
+func (t scorers) Versions(s models.Scorer) ([]models.ScorerVersion, error) {
+	return t.versions("s.id = ?", s.Key)
+}
 
 // Latest implements storage.ScorerStore.
 func (t scorers) Latest(experimentIDs []int64) ([]models.ScorerVersion, error) {
