@@ -27,14 +27,6 @@ func (r evaluationDatasetRow) model() models.EvaluationDataset {
 	}
 }
 
-// orNull is what a column holds of a text that may be absent.
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
 func textOf(text *string) string {
 	if text == nil {
 		return ""

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -108,6 +109,41 @@ func Evaluation(t *testing.T, open Open) {
 			require.NoError(t, err)
 			require.Equal(t, []string{"x", "y"}, found.RootCauses)
 			require.Empty(t, found.Categories)
+		})
+	})
+	t.Run("issues are counted and ordered by their traces", func(t *testing.T) {
+		t.Parallel()
+		db := open(t)
+		first, second := newTrace(t, db, "tr-1", 1000), newTrace(t, db, "tr-2", 2000)
+		refer := func(tx storage.Tx, traceKey int64, assessment, issue string, kind models.AssessmentType) {
+			require.NoError(t, tx.Assessments().Save(traceKey, models.Assessment{
+				ID: assessment, Name: issue, Type: kind, Value: json.RawMessage(`"x"`), SourceType: "CODE", Valid: true,
+			}))
+		}
+		write(t, db, func(tx storage.Tx) {
+			for i, id := range []string{"iss-1", "iss-2", "iss-3"} {
+				require.NoError(t, tx.Issues().Create(models.Issue{ID: id, Name: id, Status: "pending", CreatedMS: int64(i)}))
+			}
+			refer(tx, first.Key, "a-1", "iss-1", models.AssessIssue)
+			refer(tx, first.Key, "a-2", "iss-1", models.AssessIssue)
+			refer(tx, second.Key, "a-3", "iss-1", models.AssessIssue)
+			refer(tx, second.Key, "a-4", "iss-2", models.AssessFeedback)
+			refer(tx, second.Key, "a-5", "iss-2", models.AssessIssue)
+		})
+		view(t, db, func(tx storage.Tx) {
+			var seen []string
+			q := models.Search{Limit: 2}
+			for {
+				list, next, err := tx.Issues().Search(q, true)
+				require.NoError(t, err)
+				for _, i := range list {
+					seen = append(seen, fmt.Sprint(i.ID, " ", i.TraceCount))
+				}
+				if q.After = next; next == nil {
+					break
+				}
+			}
+			require.Equal(t, []string{"iss-1 2", "iss-2 1", "iss-3 0"}, seen)
 		})
 	})
 	t.Run("a scorer's versions are numbered on from the highest", func(t *testing.T) {
