@@ -156,6 +156,16 @@ func room(ctx context.Context, size int64) error {
 // JSON lacks. The first alternative passes over strings.
 var bareNumber = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b`)
 
+// quoteBare makes strings of NaN and infinities.
+func quoteBare(body []byte) []byte {
+	return bareNumber.ReplaceAllFunc(body, func(token []byte) []byte {
+		if token[0] == '"' {
+			return token
+		}
+		return []byte(`"` + string(token) + `"`)
+	})
+}
+
 // parseBody reads a JSON object. Very old clients send it inside a string.
 func parseBody(body []byte) (map[string]any, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -163,12 +173,7 @@ func parseBody(body []byte) (map[string]any, error) {
 	}
 	value, err := parseJSON(body)
 	if err != nil {
-		value, err = parseJSON(bareNumber.ReplaceAllFunc(body, func(token []byte) []byte {
-			if token[0] == '"' {
-				return token
-			}
-			return []byte(`"` + string(token) + `"`)
-		}))
+		value, err = parseJSON(quoteBare(body))
 	}
 	if text, ok := value.(string); ok && err == nil {
 		value, err = parseJSON([]byte(text))

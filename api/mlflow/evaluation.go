@@ -225,10 +225,11 @@ func (e Evaluation) RemoveDataset(c *gin.Context) error {
 	return answerDataset(c, d, err)
 }
 
-// GetDatasetExperiments handles GET datasets/{id}/experiment-ids.
+// GetDatasetExperiments handles GET datasets/{id}/experiment-ids; a dataset
+// that is not there is in none, as clients that have deleted it take it.
 func (e Evaluation) GetDatasetExperiments(c *gin.Context) error {
 	d, err := e.Service.Dataset(c.Request.Context(), c.Param("dataset_id"))
-	if err != nil {
+	if err != nil && !models.IsKind(err, models.KindNotFound) {
 		return err
 	}
 	return answer(c, struct {

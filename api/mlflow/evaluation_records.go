@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/gin-gonic/gin"
 
@@ -44,7 +45,7 @@ func (e Evaluation) SaveRecords(c *gin.Context) error {
 	}
 	var records []*evaluation.Record
 	if err := json.Unmarshal([]byte(in.Records), &records); err != nil {
-		return invalid("records", in.Records, "expected a JSON list of records in a string: %s. Send null for NaN and infinities, which JSON lacks", explain(err))
+		return notRecords(in.Records, err)
 	}
 	list := make([]evaluation.Record, len(records))
 	for i, r := range records {
@@ -61,6 +62,19 @@ func (e Evaluation) SaveRecords(c *gin.Context) error {
 		Inserted int64 `json:"inserted_count"`
 		Updated  int64 `json:"updated_count"`
 	}{saved.Inserted, saved.Updated})
+}
+
+// notRecords says why a text holds no list of records.
+func notRecords(text string, err error) error {
+	const form = "expected a JSON list of objects in a string, such as [{\"inputs\": {}}]"
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &mistyped):
+		return invalid("records", text, form+"; it has a %s", mistyped.Value)
+	case json.Valid(quoteBare([]byte(text))):
+		return invalid("records", text, form+". It has NaN or an infinity, which JSON lacks: send null")
+	}
+	return invalid("records", text, form+": %s", explain(err))
 }
 
 // GetRecords handles GET datasets/{id}/records.

@@ -254,7 +254,7 @@ func object(text json.RawMessage, at string) (fields, error) {
 }
 
 func sourceOf(text json.RawMessage, at string) (*source, error) {
-	if isNull(text) {
+	if isNull(text) || string(text) == "{}" {
 		return nil, nil
 	}
 	var out source

@@ -118,7 +118,7 @@ func TestEvaluationDatasets(t *testing.T) {
 		inserted, updated := e.save(id, `[
 			{"inputs": {"q": "a", "n": 1}, "expectations": {"x": 1.5}, "tags": {"mlflow.user": "ann", "d": "easy"},
 			 "source": {"source_type": "trace", "source_data": {"trace_id": "tr-1"}}},
-			{"inputs": {"q": "b"}, "outputs": null},
+			{"inputs": {"q": "b"}, "outputs": null, "source": {}},
 			{"inputs": {"n": 1, "q": "a"}, "outputs": ["kept", "whole"], "expectations": {"y": null}, "tags": {"mlflow.user": "bob"}}]`)
 		require.Equal(t, []float64{2, 1}, []float64{inserted, updated})
 		list, next := e.records(id, "")
@@ -226,10 +226,11 @@ func TestEvaluationDatasets(t *testing.T) {
 		e.fails(absent, "No Experiment with id=999", http.MethodPost, create, object{"name": "x", "experiment_ids": []string{"999"}})
 		e.fails(invalid, "Invalid experiment ID 'x'", http.MethodPost, create, object{"name": "x", "experiment_ids": []string{"x"}})
 		for _, tc := range [][2]string{
-			{`{}`, "expected a JSON list"},
-			{`[1]`, "expected a JSON list"},
+			{`{}`, "expected a JSON list of objects in a string, such as [{\"inputs\": {}}]; it has a object"},
+			{`[1]`, "it has a number"},
+			{`[{"inputs": {}}`, "unexpected end of JSON input"},
 			{`[null]`, "a record must be an object"},
-			{`[{"inputs": {"x": NaN}}]`, "Send null for NaN"},
+			{`[{"inputs": {"x": NaN, "y": "z"}}]`, "It has NaN or an infinity, which JSON lacks: send null"},
 			{`[{"inputs": {}}, {"inputs": [1]}]`, "'records[1].inputs'"},
 			{`[{"inputs": null}]`, "'records[0].inputs'"},
 			{`[{"inputs": {}, "expectations": 1}]`, "'records[0].expectations'"},
@@ -245,6 +246,7 @@ func TestEvaluationDatasets(t *testing.T) {
 			e.fails(absent, "not found", http.MethodPost, "datasets/d-none"+path, object{"records": "[]", "experiment_ids": []string{"0"}})
 		}
 		e.fails(absent, "not found", http.MethodGet, "datasets/d-none/records", nil)
+		require.Equal(t, object{}, e.call(http.MethodGet, "datasets/d-none/experiment-ids", nil))
 		e.fails(absent, "not found", http.MethodPatch, "datasets/d-none/tags", object{"tags": "{}"})
 		e.fails(absent, "No Experiment with id=999", http.MethodPost, "datasets/"+id+"/add-experiments", object{"experiment_ids": []string{"999"}})
 		e.fails(invalid, "'max_results'", http.MethodGet, "datasets/"+id+"/records?max_results=-1", nil)
