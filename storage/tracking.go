@@ -81,6 +81,9 @@ type LoggedModelStore interface {
 	// Find reads its own row and tags, Load its params and metrics too.
 	Find(id string) (models.LoggedModel, error)
 	Load(id string) (models.LoggedModel, error)
+	// IsDeleted tells whether an id is that of a deleted one, which gc has not
+	// begun to remove.
+	IsDeleted(id string) (bool, error)
 	Update(key int64, u models.LoggedModelUpdate) error
 	LogParams(key int64, params []models.Param) error
 	SetTags(key int64, tags []models.Tag) error

@@ -110,9 +110,18 @@ func (s *Service) changeModel(ctx context.Context, id string, fn func(tx storage
 	})
 }
 
-// DeleteLoggedModel marks a logged model deleted.
+// DeleteLoggedModel marks a logged model deleted; again is the same.
 func (s *Service) DeleteLoggedModel(ctx context.Context, id string) error {
-	return s.changeModel(ctx, id, func(tx storage.Tx, m models.LoggedModel) error {
+	return s.DB.InTx(ctx, func(tx storage.Tx) error {
+		m, err := tx.LoggedModels().Find(id)
+		if models.IsKind(err, models.KindNotFound) {
+			if deleted, failed := tx.LoggedModels().IsDeleted(id); deleted || failed != nil {
+				return failed
+			}
+		}
+		if err != nil {
+			return err
+		}
 		return tx.LoggedModels().Update(m.Key, models.LoggedModelUpdate{Deleted: true, UpdatedMS: s.nowMS()})
 	})
 }

@@ -75,6 +75,13 @@ func (t loggedModels) one(id string, whole bool) (models.LoggedModel, error) {
 	return list[0], err
 }
 
+// IsDeleted implements storage.LoggedModelStore.
+func (t loggedModels) IsDeleted(id string) (bool, error) {
+	var n int64
+	err := t.scan("SELECT COUNT(*) FROM logged_model WHERE uuid = ? AND deleted_ms <> 0", []any{id}, func(scan scanner) error { return scan(&n) })
+	return n > 0, err
+}
+
 // keys gives the numbers of logged models, all of which must exist.
 func (t loggedModels) keys(ids []string) (map[string]int64, error) {
 	keys := make(map[string]int64, len(ids))

@@ -95,6 +95,7 @@ func TestWireTracking(t *testing.T) {
 		"an unknown logged model":               {get, "logged-models/m-nope", nil, absent, "Logged model with ID 'm-nope' not found."},
 		"a search of logged models nowhere":     {post, "logged-models/search", object{}, invalid, "Missing value for required parameter 'experiment_ids'"},
 		"a search of logged models in none":     {post, "logged-models/search", object{"experiment_ids": []string{}}, "", ""},
+		"an unknown logged model's deletion":    {"DELETE", "logged-models/m-nope", nil, absent, "Logged model with ID 'm-nope' not found."},
 		"a logged model's tag that is not":      {"DELETE", "logged-models/{m}/tags/none", nil, absent, ""},
 		"an artifact path that leads out":       {get, "artifacts/list", object{"run_id": "{r}", "path": "../x"}, invalid, "Invalid path"},
 		"an artifact path that is not there":    {get, "artifacts/list", object{"run_id": "{r}", "path": "nope"}, "", ""},
