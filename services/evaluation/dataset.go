@@ -70,8 +70,11 @@ func (s *Service) CreateDataset(ctx context.Context, name string, tags []TagChan
 	}
 	d.CreatedBy = models.TagValue(d.Tags, models.UserTag)
 	d.UpdatedBy = d.CreatedBy
-	d.ExperimentIDs = distinct(experimentIDs)
-	err := s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
+	var err error
+	if d.ExperimentIDs, err = distinct(experimentIDs); err != nil {
+		return d, err
+	}
+	err = s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
 		if err := present(tx, d.ExperimentIDs); err != nil {
 			return err
 		}
@@ -81,14 +84,15 @@ func (s *Service) CreateDataset(ctx context.Context, name string, tags []TagChan
 	return d, err
 }
 
-func distinct(ids []int64) []int64 {
-	var out []int64
-	for _, id := range ids {
-		if !slices.Contains(out, id) {
-			out = append(out, id)
-		}
+// distinct gives each experiment once; a request names so many at most.
+func distinct(ids []int64) ([]int64, error) {
+	const most = 1000
+	if len(ids) > most {
+		return nil, models.Errorf(models.KindInvalid, "experiment_ids has %d entries; at most %d are taken at once", len(ids), most)
 	}
-	return out
+	out := slices.Clone(ids)
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // Dataset reads a dataset without its records.
@@ -159,11 +163,14 @@ func (s *Service) DeleteDatasetTag(ctx context.Context, id, key string) error {
 
 // AddDataset puts a dataset into experiments, which must exist.
 func (s *Service) AddDataset(ctx context.Context, id string, experimentIDs []int64) (out models.EvaluationDataset, err error) {
+	if experimentIDs, err = distinct(experimentIDs); err != nil {
+		return out, err
+	}
 	err = s.change(ctx, id, func(store storage.EvaluationDatasetStore, tx storage.Tx, d *models.EvaluationDataset) error {
 		if err := present(tx, experimentIDs); err != nil {
 			return err
 		}
-		if err := store.AddTo(d.Key, distinct(experimentIDs)); err != nil {
+		if err := store.AddTo(d.Key, experimentIDs); err != nil {
 			return err
 		}
 		out, err = s.touched(store, d)

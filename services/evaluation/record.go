@@ -1,43 +1,14 @@
 package evaluation
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/tracking/search"
 	"github.com/slipway-ml/slipway/storage"
 )
-
-// Record is a record as a client sends it: JSON, nil where it is absent.
-type Record struct {
-	Inputs       json.RawMessage `json:"inputs"`
-	Outputs      json.RawMessage `json:"outputs"`
-	Expectations json.RawMessage `json:"expectations"`
-	Tags         json.RawMessage `json:"tags"`
-	Source       json.RawMessage `json:"source"`
-}
-
-// fields are the members of a JSON object.
-type fields = map[string]json.RawMessage
-
-// parsed is a record whose objects are read.
-type parsed struct {
-	Record
-	hash                       string
-	inputs, expectations, tags fields
-	source                     *source
-}
-
-type source struct {
-	Type string          `json:"source_type"`
-	Data json.RawMessage `json:"source_data"`
-}
 
 // Saved tells what an upsert did.
 type Saved struct{ Inserted, Updated int64 }
@@ -109,7 +80,7 @@ type entry struct {
 }
 
 func (b *batch) add(p parsed) error {
-	user := userOf(p.tags)
+	user := textIn(p.tags, models.UserTag)
 	if user != "" {
 		b.by = user
 	}
@@ -177,112 +148,9 @@ func (p parsed) record(now int64) models.EvaluationRecord {
 	}
 	if p.source != nil {
 		r.Source, _ = json.Marshal(p.source) // JSON that was read
-		r.SourceType = p.source.Type
-		name := "source_id"
-		if p.source.Type == "TRACE" {
-			name = "trace_id"
-		}
-		var data fields
-		_ = json.Unmarshal(p.source.Data, &data) // an object, parse has seen
-		_ = json.Unmarshal(data[name], &r.SourceID)
+		r.SourceType, r.SourceID = p.source.Type, p.source.id
 	}
 	return r
-}
-
-// given takes a null for nothing.
-func given(text json.RawMessage) json.RawMessage {
-	if isNull(text) {
-		return nil
-	}
-	return text
-}
-
-func isNull(text json.RawMessage) bool { return text == nil || string(text) == "null" }
-
-func merged(old json.RawMessage, more fields) (json.RawMessage, error) {
-	all := fields{}
-	if old != nil {
-		if err := json.Unmarshal(old, &all); err != nil {
-			return nil, fmt.Errorf("read a stored record: %w", err)
-		}
-	}
-	maps.Copy(all, more)
-	return json.Marshal(all)
-}
-
-func userOf(tags fields) (user string) {
-	_ = json.Unmarshal(tags[models.UserTag], &user) // anything else names nobody
-	return user
-}
-
-// parse reads what must be objects in a record; at names it in a refusal.
-func parse(r Record, at string) (parsed, error) {
-	p := parsed{Record: r}
-	if r.Inputs == nil {
-		p.Inputs = json.RawMessage("{}")
-	}
-	var err error
-	if p.inputs, err = object(p.Inputs, at+"inputs"); err != nil {
-		return p, err
-	}
-	if isNull(p.Inputs) {
-		return p, models.InvalidValue(at+"inputs", nil, "expected an object")
-	}
-	if p.expectations, err = object(r.Expectations, at+"expectations"); err != nil {
-		return p, err
-	}
-	if p.tags, err = object(r.Tags, at+"tags"); err != nil {
-		return p, err
-	}
-	if p.source, err = sourceOf(r.Source, at+"source"); err != nil {
-		return p, err
-	}
-	p.hash, err = hashOf(p.Inputs)
-	return p, err
-}
-
-// object reads a JSON object, or null.
-func object(text json.RawMessage, at string) (fields, error) {
-	if isNull(text) {
-		return nil, nil
-	}
-	var out fields
-	if err := json.Unmarshal(text, &out); err != nil {
-		return nil, models.InvalidValue(at, text, "expected an object")
-	}
-	return out, nil
-}
-
-func sourceOf(text json.RawMessage, at string) (*source, error) {
-	if isNull(text) || string(text) == "{}" {
-		return nil, nil
-	}
-	var out source
-	if err := json.Unmarshal(text, &out); err != nil {
-		return nil, models.InvalidValue(at, text, "expected an object of source_type and source_data")
-	}
-	kind, ok := models.RecordSourceType(out.Type)
-	if !ok {
-		return nil, models.Errorf(models.KindInvalid, "Invalid dataset record source type: %.100s. Valid source types: %v", out.Type, models.RecordSourceTypes())
-	}
-	if out.Type = kind; isNull(out.Data) {
-		out.Data = json.RawMessage("{}")
-	}
-	_, err := object(out.Data, at+".source_data")
-	return &out, err
-}
-
-// hashOf is the same for the same inputs, in whichever order their keys stand.
-func hashOf(inputs json.RawMessage) (string, error) {
-	dec := json.NewDecoder(bytes.NewReader(inputs))
-	dec.UseNumber()
-	var value any
-	if err := dec.Decode(&value); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(value)
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), err
 }
 
 // Records lists a page of a dataset's records, the oldest first.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -224,6 +225,7 @@ func TestEvaluationDatasets(t *testing.T) {
 		e.fails(invalid, "'tags: the value of k'", http.MethodPost, create, object{"name": "x", "tags": fmt.Sprintf(`{"k": "%05001d"}`, 1)})
 		e.fails(invalid, "NUL", http.MethodPost, create, object{"name": "x", "tags": `{"k": "\u0000"}`})
 		e.fails(absent, "No Experiment with id=999", http.MethodPost, create, object{"name": "x", "experiment_ids": []string{"999"}})
+		e.fails(invalid, "experiment_ids has 1001 entries", http.MethodPost, create, object{"name": "x", "experiment_ids": strings.Split(strings.Repeat("0,", 1000)+"0", ",")})
 		e.fails(invalid, "Invalid experiment ID 'x'", http.MethodPost, create, object{"name": "x", "experiment_ids": []string{"x"}})
 		for _, tc := range [][2]string{
 			{`{}`, "expected a JSON list of objects in a string, such as [{\"inputs\": {}}]; it has a object"},
@@ -237,6 +239,8 @@ func TestEvaluationDatasets(t *testing.T) {
 			{`[{"inputs": {}, "tags": "x"}]`, "'records[0].tags'"},
 			{`[{"inputs": {}, "source": {"source_type": "moon"}}]`, "Invalid dataset record source type: moon"},
 			{`[{"inputs": {}, "source": "x"}]`, "'records[0].source'"},
+			{`[{"inputs": {}, "source": {"source_type": "TRACE", "source_data": {"trace_id": "\u0000"}}}]`, "'records[0].source.source_data.trace_id'"},
+			{`[{"inputs": {}, "tags": {"mlflow.user": "\u0000"}}]`, "'records[0].tags.mlflow.user'"},
 		} {
 			e.fails(invalid, tc[1], http.MethodPost, records, object{"records": tc[0]})
 		}
