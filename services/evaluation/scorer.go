@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/tracking/search"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -207,6 +208,11 @@ func (s *Service) OnlineScorings(ctx context.Context, ids []string) (list []mode
 func (s *Service) SetOnlineScoring(ctx context.Context, experimentID int64, name string, rate float64, filter *string) (scorer models.Scorer, err error) {
 	if !(rate >= 0 && rate <= 1) {
 		return scorer, models.Errorf(models.KindInvalid, "sample_rate must be between 0.0 and 1.0, got %v", rate)
+	}
+	if filter != nil {
+		if _, err := search.Traces().Filter(*filter); err != nil {
+			return scorer, err
+		}
 	}
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
 		if scorer, err = find(tx, experimentID, name); err != nil {

@@ -12,8 +12,6 @@ import (
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
-const a3 = "/api/3.0/mlflow/"
-
 // evaluations speaks the part of MLflow's API for evaluation.
 type evaluations struct{ mlflow }
 

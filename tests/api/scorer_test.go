@@ -105,6 +105,7 @@ func TestOnlineScoring(t *testing.T) {
 	e.fails(invalid, "does not use a gateway model", http.MethodPut, "scorers/online-config", set(0.5))
 	e.fails(invalid, "between 0.0 and 1.0", http.MethodPut, "scorers/online-config", set(1.5))
 	e.fails(invalid, "between 0.0 and 1.0", http.MethodPut, "scorers/online-config", set("NaN"))
+	e.fails(invalid, "Valid keys are", http.MethodPut, "scorers/online-config", set(0, "filter_string", "zz = 'x'"))
 	e.fails(invalid, "'sample_rate'", http.MethodPut, "scorers/online-config", set("much"))
 	e.fails(absent, "Scorer with name 'x' not found", http.MethodPut, "scorers/online-config", set(0, "name", "x"))
 	e.fails(invalid, "'scorer_ids'", http.MethodGet, "scorers/online-configs", nil)
