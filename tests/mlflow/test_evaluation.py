@@ -6,6 +6,7 @@ import uuid
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.entities import AssessmentSource, AssessmentSourceType, IssueReference
 from mlflow.entities.issue import IssueSeverity, IssueStatus
 from mlflow.exceptions import MlflowException
 from mlflow.genai import delete_scorer, get_scorer, list_scorers, make_judge
@@ -107,7 +108,7 @@ def test_issues(client, experiment):
     assert (changed.status, changed.severity, changed.name) == (IssueStatus.RESOLVED, IssueSeverity.LOW, "slow")
     page = store.search_issues(experiment.experiment_id, max_results=1, include_trace_count=True)
     assert [(issue.name, issue.trace_count) for issue in page] == [("slow", 0)]
-    rest = store.search_issues(experiment.experiment_id, max_results=1, page_token=page.token)
+    rest = store.search_issues(experiment.experiment_id, max_results=1, page_token=page.token, include_trace_count=True)
     assert [issue.name for issue in rest] == ["odd"] and rest.token is None
     assert [issue.name for issue in store.search_issues(experiment.experiment_id, filter_string="status = 'pending'")] == ["odd"]
     with pytest.raises(MlflowException, match="not found") as gone:
@@ -140,3 +141,42 @@ def test_a_scorer_with_code_is_refused(experiment):
 
     with pytest.raises(MlflowException, match="@scorer decorator"):
         always.register()
+
+
+def test_traces_become_records_and_have_issues(client, experiment, dataset):
+    @mlflow.trace
+    def answer(question):
+        return {"answer": question.upper()}
+
+    answer("what?")
+    answer("who?")
+    mlflow.flush_trace_async_logging()
+    traces = mlflow.search_traces(locations=[experiment.experiment_id], return_type="list")
+    dataset.merge_records(traces)
+    records = {record.inputs["question"]: record for record in client.get_dataset(dataset.dataset_id).records}
+    assert records["what?"].outputs == {"answer": "WHAT?"} and records["what?"].source.source_type.value == "TRACE"
+    assert {record.source_id for record in records.values()} == {trace.info.trace_id for trace in traces}
+
+    store = client._tracking_client.store
+    issue = store.create_issue(experiment.experiment_id, "loud", "it shouts")
+    for trace in traces:
+        source = AssessmentSource(source_type=AssessmentSourceType.CODE, source_id="test")
+        store.create_assessment(IssueReference(trace_id=trace.info.trace_id, issue_id=issue.issue_id, issue_name=issue.name, source=source))
+    (found,) = store.search_issues(experiment.experiment_id, include_trace_count=True)
+    assert found.trace_count == 2
+
+
+def test_a_dataset_is_evaluated(client, dataset):
+    @mlflow.genai.scorer
+    def right(outputs, expectations):
+        return outputs == expectations["answer"]
+
+    dataset.merge_records([
+        {"inputs": {"n": 1}, "expectations": {"answer": 2}},
+        {"inputs": {"n": 2}, "expectations": {"answer": 5}},
+    ])
+    result = mlflow.genai.evaluate(data=get_dataset(dataset_id=dataset.dataset_id), predict_fn=lambda n: n * 2, scorers=[right])
+    assert result.metrics == {"right/mean": 0.5}
+    run = mlflow.get_run(result.run_id)
+    assert run.data.metrics == {"right/mean": 0.5}
+    assert [given.dataset.name for given in run.inputs.dataset_inputs] == [dataset.name]
