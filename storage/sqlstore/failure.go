@@ -21,8 +21,9 @@ import (
 const patience = 3 * time.Second
 
 // again runs a transaction until it is done or fails for good. It is run again
-// where it met another one (a deadlock, a serialization failure) and where the
-// database was lost before the commit was sent.
+// where it met another one (a deadlock, a serialization failure), where one
+// that it shared a commit with failed, and where the database was lost before
+// the commit was sent.
 func (db *DB) again(ctx context.Context, run func(context.Context) (final bool, err error)) error {
 	ctx, cancel := db.limited(ctx)
 	defer cancel()
@@ -30,7 +31,7 @@ func (db *DB) again(ctx context.Context, run func(context.Context) (final bool, 
 	wait := 2 * time.Millisecond
 	for {
 		final, err := run(ctx)
-		if err == nil || final || !contended(err) && !lost(err) || time.Now().After(until) { //nolint:forbidigo // as above
+		if err == nil || final || !contended(err) && !lost(err) && !errors.As(err, new(spoiled)) || time.Now().After(until) { //nolint:forbidigo // as above
 			return err
 		}
 		select {

@@ -66,7 +66,8 @@ type DB struct {
 	prepared map[*gorm.DB]*statements // of each pool; empty on Postgres
 	queue    *sql.DB                  // River's own connections
 	writer   *writer                  // nil on Postgres
-	inserter *river.Client[*sql.Tx]
+	turns    *turns                   // nil on SQLite
+	enqueue  func(context.Context, *gorm.DB, river.InsertManyParams) error
 	driver   riverdriver.Driver[*sql.Tx]
 	lock     *os.File // held while a SQLite file is open
 	serverID string
@@ -188,11 +189,9 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return err
 	}
-	inserter, err := river.NewClient(db.driver, &river.Config{Logger: slog.New(demoted{db.log.Handler()})})
-	if err != nil {
+	if err := db.openJobs(); err != nil {
 		return fmt.Errorf("open the job queue: %w", err)
 	}
-	db.inserter = inserter
 	if db.dialect == "sqlite" {
 		db.writer = newWriter(db) //nolint:contextcheck // it outlives the opening
 		if err := db.rescueAll(ctx); err != nil {

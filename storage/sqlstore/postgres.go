@@ -54,6 +54,7 @@ func (db *DB) openPostgres(ctx context.Context, uri string, opts Options) error 
 		return err
 	}
 	db.read = db.write
+	db.turns = &turns{db: db}
 	// What waits for jobs has a connection of its own: so they are woken by the
 	// commit that writes them, not by the next look.
 	listen, err := pgxpool.ParseConfig("")

@@ -89,14 +89,11 @@ type manifestStore struct{ *tx }
 func (t *tx) Manifests() storage.ManifestStore { return manifestStore{t.alone()} }
 
 func (s manifestStore) Put(versionID int64, entries []models.ManifestEntry) error {
-	if len(entries) == 0 {
-		return nil
-	}
-	rows := make([]manifestRow, len(entries))
+	rows := make([][]any, len(entries))
 	for i, e := range entries {
-		rows[i] = manifestRow{VersionID: versionID, Path: e.Path, Size: e.Size, SHA256: e.SHA256, Key: e.Key}
+		rows[i] = []any{versionID, e.Path, e.Size, e.SHA256, e.Key}
 	}
-	return s.db.CreateInBatches(rows, 500).Error
+	return s.insertLater("INSERT INTO manifest_entry (version_id, path, size, sha256, key)", "", rows)
 }
 
 func (s manifestStore) Get(versionID int64) ([]models.ManifestEntry, error) {

@@ -47,33 +47,42 @@ func (s versionStore) one(q *gorm.DB, none error) (models.Version, error) {
 }
 
 func (s versionStore) Create(v models.Version) (models.Version, error) {
-	// The model's row is the counter: two who register at once queue here.
-	var us int64
-	err := s.scan("UPDATE registered_model SET last_number = last_number + 1, updated_us = "+s.clock()+
-		" WHERE id = ? AND name IS NOT NULL RETURNING last_number, updated_us", []any{v.ModelID}, func(scan scanner) error { return scan(&v.Number, &us) })
-	if err != nil {
+	if v.Stage == "" {
+		v.Stage = models.StageNone
+	}
+	if err := s.add(&v); err != nil {
 		return v, err
 	}
 	if v.Number == 0 {
 		return v, noModel(v.Model)
 	}
-	v.Created, v.Updated = fromMicros(us), fromMicros(us)
-	if v.Stage == "" {
-		v.Stage = models.StageNone
-	}
-	if err := s.scan(`INSERT INTO model_version (model_id, number, created_us, updated_us, stage, description, source, download_uri, run_id,
-		run_link, logged_model_id, files, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{
-			v.ModelID, v.Number, us, us, string(v.Stage), v.Description, v.Source, v.DownloadURI, v.RunID,
-			v.RunLink, v.LoggedModelID, string(v.Files), v.Digest,
-		}, func(scan scanner) error { return scan(&v.ID) }); err != nil {
-		return v, err
-	}
 	rows := make([][]any, 0, len(v.Tags))
 	for key, value := range v.Tags {
 		rows = append(rows, []any{v.ID, key, value})
 	}
-	return v, s.insert("INSERT INTO model_version_tag (version_id, key, value)", "", rows)
+	return v, s.insertLater("INSERT INTO model_version_tag (version_id, key, value)", "", rows)
+}
+
+// add counts on the model's row, where two who register at once queue, and
+// inserts the version: in one statement where the dialect can. Without the
+// model the number stays 0.
+func (s versionStore) add(v *models.Version) error {
+	var us int64
+	count := "UPDATE registered_model SET last_number = last_number + 1, updated_us = " + s.clock() +
+		" WHERE id = ? AND name IS NOT NULL RETURNING last_number, updated_us"
+	const insert = `INSERT INTO model_version (model_id, number, created_us, updated_us, stage, description, source, download_uri, run_id,
+		run_link, logged_model_id, files, digest) `
+	texts := []any{string(v.Stage), v.Description, v.Source, v.DownloadURI, v.RunID, v.RunLink, v.LoggedModelID, string(v.Files), v.Digest}
+	var err error
+	if s.dialect == "postgres" {
+		err = s.scan("WITH m AS ("+count+") "+insert+"SELECT ?, last_number, updated_us, updated_us, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM m RETURNING id, number, created_us",
+			append([]any{v.ModelID, v.ModelID}, texts...), func(scan scanner) error { return scan(&v.ID, &v.Number, &us) })
+	} else if err = s.scan(count, []any{v.ModelID}, func(scan scanner) error { return scan(&v.Number, &us) }); err == nil && v.Number > 0 {
+		err = s.scan(insert+"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+			append([]any{v.ModelID, v.Number, us, us}, texts...), func(scan scanner) error { return scan(&v.ID) })
+	}
+	v.Created, v.Updated = fromMicros(us), fromMicros(us)
+	return err
 }
 
 func (s versionStore) Get(id int64) (models.Version, error) {

@@ -21,10 +21,12 @@ type roundTrips struct {
 	conn    *sql.Conn // taken for the first statement
 	begin   string    // statement that begins it
 	begun   bool
-	own     *sql.Tx // what database/sql made of it, where something needs that
 	waiting []call
 
 	answered bool // something has been read, or done
+	refused  bool // a statement failed before the last one of what was sent
+	others   int  // of what waits, sent for an earlier turn
+	blamed   bool // one of those failed
 }
 
 type call struct {
@@ -66,11 +68,14 @@ func (r *roundTrips) send(ctx context.Context, last *call, result func(pgx.Batch
 		if b.Len() == 0 {
 			return nil
 		}
-		r.begun, r.waiting = r.begun || opens, nil
+		others := unread - len(r.waiting) + r.others
+		r.begun, r.waiting, r.others = r.begun || opens, nil, 0
 		results := c.Conn().SendBatch(ctx, &b)
 		var err error
 		for i := 0; i < unread && err == nil; i++ {
 			_, err = results.Exec()
+			r.refused = sqlState(err) != ""
+			r.blamed = err != nil && i < others
 		}
 		if err == nil && last != nil {
 			err = result(results)
@@ -118,35 +123,8 @@ func (r *roundTrips) later(query string, args []any) {
 // ready sends what waits, so that the connection can be used as it is.
 func (r *roundTrips) ready(ctx context.Context) error { return r.send(ctx, nil, nil) }
 
-// asSQL gives the transaction as database/sql has it.
-func (r *roundTrips) asSQL(ctx context.Context) (*sql.Tx, error) {
-	if r.own != nil {
-		return r.own, r.ready(ctx)
-	}
-	if err := r.connect(ctx); err != nil {
-		return nil, err
-	}
-	if r.begun { // then this begins nothing: Postgres has but one, and says so in its log
-		if err := r.ready(ctx); err != nil {
-			return nil, err
-		}
-	}
-	own, err := r.conn.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	r.own, r.begun = own, true
-	return own, r.ready(ctx)
-}
-
 func (r *roundTrips) commit(ctx context.Context) error {
-	switch {
-	case r.own != nil:
-		if err := r.ready(ctx); err != nil {
-			return err
-		}
-		return r.own.Commit()
-	case !r.begun && len(r.waiting) == 0:
+	if !r.begun && len(r.waiting) == 0 {
 		return nil
 	}
 	return r.send(ctx, &call{query: "commit"}, func(results pgx.BatchResults) error {
@@ -161,12 +139,10 @@ func (r *roundTrips) commit(ctx context.Context) error {
 
 // close gives the connection back, and what is not committed up.
 func (r *roundTrips) close() {
-	switch {
-	case r.conn == nil:
+	if r.conn == nil {
 		return
-	case r.own != nil:
-		_ = r.own.Rollback() // after a commit it does nothing
-	case r.begun && r.begin != "":
+	}
+	if r.begun && r.begin != "" {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		_, _ = r.conn.ExecContext(ctx, "rollback")

@@ -20,8 +20,24 @@ func (t *tx) insert(head, tail string, rows [][]any) error {
 	return err
 }
 
+// insertLater is insert for rows whose result nobody waits for.
+func (t *tx) insertLater(head, tail string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return eachInsert(head, tail, len(rows[0]), slices.Concat(rows...), t.later)
+}
+
 // insertFlat is insert with the values of all rows behind one another.
 func (t *tx) insertFlat(head, tail string, width int, values []any) (affected int64, err error) {
+	return affected, eachInsert(head, tail, width, values, func(query string, args ...any) error {
+		more, err := t.exec(query, args...)
+		affected += more
+		return err
+	})
+}
+
+func eachInsert(head, tail string, width int, values []any, run func(query string, args ...any) error) error {
 	for len(values) > 0 {
 		n := 1
 		for _, size := range []int{100, 10} {
@@ -31,14 +47,12 @@ func (t *tx) insertFlat(head, tail string, width int, values []any) (affected in
 			}
 		}
 		row := "(?" + strings.Repeat(", ?", width-1) + ")"
-		more, err := t.exec(head+" VALUES "+row+strings.Repeat(", "+row, n-1)+" "+tail, values[:n*width]...)
-		if err != nil {
-			return affected, err
+		if err := run(head+" VALUES "+row+strings.Repeat(", "+row, n-1)+" "+tail, values[:n*width]...); err != nil {
+			return err
 		}
-		affected += more
 		values = values[n*width:]
 	}
-	return affected, nil
+	return nil
 }
 
 // inInts and inTexts are the right side of an IN over one JSON argument: one

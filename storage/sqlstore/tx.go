@@ -20,17 +20,19 @@ type tx struct {
 	ctx     context.Context
 	db      *gorm.DB // bound to the transaction and ctx
 	dialect string
-	jobs    *river.Client[*sql.Tx]
+	enqueue func(context.Context, *gorm.DB, river.InsertManyParams) error
 	keys    *keyNumbers
 	learned map[string]int64 // numbers of keys, to be kept once it is committed
 
 	reads    bool  // it sees only what is committed
 	parallel bool  // other transactions write at the same time: not yet alone
 	failed   error // of taking the lock, which no store's method returns
+	turns    *turns
+	turn     *turn // it is alone so
 }
 
 func (db *DB) newTx(ctx context.Context, g *gorm.DB) *tx {
-	return &tx{ctx: ctx, db: g.WithContext(ctx), dialect: db.dialect, jobs: db.inserter, keys: &db.keys}
+	return &tx{ctx: ctx, db: g.WithContext(ctx), dialect: db.dialect, enqueue: db.enqueue, keys: &db.keys}
 }
 
 // deliveryLock is the number of the lock that alone takes.
@@ -39,11 +41,19 @@ const deliveryLock = 0x736c6970 // "slip"
 // alone makes the writes of a transaction that reads and then decides (on a
 // registered model, a release, a manifest) wait for those of others, on
 // Postgres too: its services are written for one writer, as SQLite has it. The
-// hot paths of tracking do without: there constraints decide.
+// hot paths of tracking do without: there constraints decide. Where nothing has
+// been asked of the database yet, it goes in turns with those that wait too.
 func (t *tx) alone() *tx {
-	if t.parallel {
-		t.parallel = false
+	if !t.parallel {
+		return t
+	}
+	t.parallel = false
+	if r, ok := t.db.Statement.ConnPool.(*roundTrips); !ok || t.turns == nil || r.conn != nil || len(r.waiting) > 0 {
 		_, t.failed = t.exec("SELECT pg_advisory_xact_lock(?)", deliveryLock)
+		return t
+	}
+	if t.turn, t.failed = t.turns.take(t.ctx); t.failed == nil {
+		t.db, t.ctx = t.turn.bind(t.db), t.turn.ctx
 	}
 	return t
 }
@@ -72,26 +82,46 @@ func (db *DB) InTx(ctx context.Context, fn func(storage.Tx) error) (err error) {
 		return db.explain(ctx, db.writer.do(ctx, fn))
 	}
 	var t *tx
-	err = db.again(ctx, func(ctx context.Context) (bool, error) {
-		committing := false
-		err := (&roundTrips{pool: db.queue, begin: "begin"}).transact(ctx, db.write, func(g *gorm.DB) error {
-			t = db.newTx(ctx, g)
-			t.parallel = true
-			err := fn(t)
-			if t.failed != nil {
-				err = t.failed
-			}
-			committing = err == nil
-			return err
-		})
-		// A connection lost in the commit leaves open whether it was done.
-		return committing && !contended(err), err
+	queue := db.turns
+	err = db.again(ctx, func(ctx context.Context) (final bool, err error) {
+		t, final, err = db.once(ctx, queue, fn)
+		if errors.As(err, new(spoiled)) {
+			queue = nil
+		}
+		return final, err
 	})
 	if err != nil {
 		return db.explain(ctx, err)
 	}
 	db.keys.add(t.learned)
 	return nil
+}
+
+// once runs fn in a transaction on Postgres. final tells that it may be
+// committed though it failed.
+func (db *DB) once(ctx context.Context, queue *turns, fn func(storage.Tx) error) (t *tx, final bool, err error) {
+	committing := false
+	err = (&roundTrips{pool: db.queue, begin: "begin"}).transact(ctx, db.write, func(g *gorm.DB) error {
+		t = db.newTx(ctx, g)
+		t.parallel, t.turns = true, queue
+		err := errPanic
+		defer func() {
+			if t.turn != nil && errors.Is(err, errPanic) {
+				_, _ = t.turn.finish(err)
+			}
+		}()
+		err = fn(t)
+		if t.failed != nil {
+			err = t.failed
+		}
+		if t.turn != nil {
+			final, err = t.turn.finish(err)
+		}
+		committing = err == nil
+		return err
+	})
+	// A connection lost in the commit leaves open whether it was done.
+	return t, final || committing && err != nil && !contended(err), err
 }
 
 // View implements storage.DB.
@@ -185,27 +215,11 @@ func (t *tx) Enqueue(kind string, args any) error {
 	if err != nil {
 		return fmt.Errorf("encode the arguments of job %s: %w", kind, err)
 	}
-	conn, err := sqlTx(t.db)
-	if err != nil {
-		return err
-	}
-	_, err = t.jobs.InsertTx(t.ctx, conn, jobArgs{kind, raw}, &river.InsertOpts{Queue: models.QueueOf(kind), MaxAttempts: models.AttemptsOf(kind)})
-	if err != nil {
+	if err := t.enqueue(t.ctx, t.db, river.InsertManyParams{
+		Args:       jobArgs{kind, raw},
+		InsertOpts: &river.InsertOpts{Queue: models.QueueOf(kind), MaxAttempts: models.AttemptsOf(kind)},
+	}); err != nil {
 		return fmt.Errorf("enqueue job %s: %w", kind, err)
 	}
 	return nil
-}
-
-// sqlTx finds the *sql.Tx under a gorm transaction, with or without kept
-// statements.
-func sqlTx(g *gorm.DB) (*sql.Tx, error) {
-	switch pool := g.Statement.ConnPool.(type) {
-	case *sql.Tx:
-		return pool, nil
-	case *preparedTx:
-		return pool.Tx, nil
-	case *roundTrips:
-		return pool.asSQL(g.Statement.Context)
-	}
-	return nil, fmt.Errorf("no transaction under %T", g.Statement.ConnPool)
 }
