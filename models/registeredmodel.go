@@ -31,6 +31,7 @@ type RegisteredModel struct {
 	Updated     time.Time
 	Tags        map[string]string
 	Aliases     map[string]int64 // alias → version number
+	Pipelined   bool             // it has a pipeline; known of one that was asked for by name or id
 }
 
 // IsPrompt tells whether it is MLflow's prompt and no model.

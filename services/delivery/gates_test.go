@@ -174,6 +174,8 @@ func TestAliasAsksForAPromotion(t *testing.T) {
 	handled, err := h.AliasRequested(h.who, "shapes", "candidate", v)
 	require.NoError(t, err)
 	require.False(t, handled, "no environment of that name: plain MLflow")
+	_, err = h.AliasRequested(h.who, "shapes", "production", v+1)
+	require.True(t, models.IsKind(err, models.KindNotFound), "no such version: %v", err)
 	_, err = h.AliasRequested(h.who, "shapes", "production", v)
 	require.True(t, models.IsKind(err, models.KindConflict), "a gate says no already: %v", err)
 	_, err = h.AliasRequested(h.who, "shapes", "frozen", v)

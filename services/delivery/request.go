@@ -207,11 +207,18 @@ func (s *Service) AliasRequested(ctx context.Context, model, alias string, versi
 	var spec models.EnvironmentSpec
 	live := false
 	err = s.DB.Look(ctx, func(tx storage.Tx) error {
+		m, err := tx.RegisteredModels().Get(model)
+		if err == nil && !m.Pipelined {
+			return nil // plain MLflow
+		}
 		m, found, err := environment(tx, model, alias)
 		if models.IsKind(err, models.KindNotFound) {
 			return nil // plain MLflow
 		}
 		if err != nil {
+			return err
+		}
+		if _, err := tx.Versions().ByNumber(model, version); err != nil {
 			return err
 		}
 		handled, spec = true, found

@@ -15,13 +15,13 @@ func (s *Service) SetAlias(ctx context.Context, model, alias string, version int
 	if err := models.CheckAlias(alias); err != nil {
 		return err
 	}
-	if _, err := s.Version(ctx, model, version); err != nil {
+	if err := models.CheckModelName(model); err != nil {
 		return err
 	}
 	if handled, err := s.requested(ctx, model, alias, version); handled || err != nil {
 		return err
 	}
-	return s.withModel(ctx, model, func(tx storage.Tx, m models.RegisteredModel) error {
+	err := s.withModel(ctx, model, func(tx storage.Tx, m models.RegisteredModel) error {
 		if err := tx.RegisteredModels().SetAlias(m.ID, alias, version); err != nil {
 			return err
 		}
@@ -32,6 +32,10 @@ func (s *Service) SetAlias(ctx context.Context, model, alias string, version int
 		}
 		return tx.Audit(models.AuditRecord{Action: "alias.set", Model: model, Version: version, Reason: "@" + alias})
 	})
+	if models.IsKind(err, models.KindNotFound) { // MLflow asks for the version first
+		return models.Errorf(models.KindNotFound, "Model Version (name=%s, version=%d) not found", model, version)
+	}
+	return err
 }
 
 // DeleteAlias removes an alias; a missing one is no error. That of an

@@ -91,7 +91,7 @@ func TestAnEnvironmentsAliasIsARequest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"candidate": 2}, m.Aliases)
 
-	require.True(t, models.IsKind(h.registry.SetAlias(t.Context(), "m", "production", 3), models.KindNotFound), "no such version: nobody is asked")
+	require.True(t, models.IsKind(h.registry.SetAlias(t.Context(), "m", "candidate", 3), models.KindNotFound), "no such version")
 	p.err = models.Errorf(models.KindConflict, "it failed its validation")
 	require.ErrorIs(t, h.registry.SetAlias(t.Context(), "m", "production", 2), p.err)
 	_, err = h.registry.Transition(t.Context(), "m", 2, "Production", false)

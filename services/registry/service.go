@@ -12,7 +12,8 @@ import (
 type Promoter interface {
 	// AliasRequested asks to point alias at a version. handled says that the
 	// model has an environment of that name and that the promotion will move
-	// the alias; a conflict gives the reason why not.
+	// the alias; a conflict gives the reason why not, not found that there is
+	// no such version.
 	AliasRequested(ctx context.Context, model, alias string, version int64) (handled bool, err error)
 }
 

@@ -92,10 +92,13 @@ func (s *Service) register(tx storage.Tx, in NewVersion, src source, files []blo
 	if err := tx.Audit(models.AuditRecord{Action: "version.registered", Model: v.Model, Version: v.Number, Reason: "from " + v.Source}); err != nil {
 		return v, err
 	}
-	if v.Files == models.FilesHashing {
+	switch {
+	case v.Files == models.FilesHashing:
 		return v, tx.Enqueue(models.JobHash, versionArgs{v.ID})
+	case m.Pipelined:
+		return v, tx.Enqueue(models.JobVersionRegistered, versionArgs{v.ID})
 	}
-	return v, tx.Enqueue(models.JobVersionRegistered, versionArgs{v.ID})
+	return v, nil // nobody would do anything with it
 }
 
 type versionArgs struct {

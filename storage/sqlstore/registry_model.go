@@ -57,8 +57,9 @@ func (s registeredModelStore) one(said any, where string, args ...any) (models.R
 	var created, updated int64
 	var tags, aliases *string
 	err := s.scan("SELECT id, name, description, created_us, updated_us, "+s.object("key, value", "registered_model_tag", "model_id = m.id")+", "+
-		s.object("alias, number", "registered_model_alias", "model_id = m.id")+" FROM registered_model m WHERE "+where, args, func(scan scanner) error {
-		return scan(&m.ID, &m.Name, &m.Description, &created, &updated, &tags, &aliases)
+		s.object("alias, number", "registered_model_alias", "model_id = m.id")+
+		", EXISTS (SELECT 1 FROM pipeline WHERE model_id = m.id) FROM registered_model m WHERE "+where, args, func(scan scanner) error {
+		return scan(&m.ID, &m.Name, &m.Description, &created, &updated, &tags, &aliases, &m.Pipelined)
 	})
 	if err != nil {
 		return m, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -39,12 +40,6 @@ type modelVersionRow struct {
 	LoggedModelID string
 	Files         string
 	Digest        string
-	Deleted       int64
-	Model         string `gorm:"->;-:migration"` // joined
-
-	// Read along by versionColumns: JSON lists, NULL or empty without any.
-	TagList   *string `gorm:"->;-:migration"`
-	AliasList *string `gorm:"->;-:migration"`
 }
 
 func (modelVersionRow) TableName() string { return "model_version" }
@@ -131,12 +126,41 @@ func (t *tx) registeredModels(rows []registeredModelRow) ([]models.RegisteredMod
 	return list, nil
 }
 
-// versionColumns are those of a version whose table is named so, its model's
-// name, and its tags and aliases as objects: one statement reads all.
+// versionColumns are those that scanVersion reads of a version whose table is
+// named so: its model's name, and its tags and aliases as objects, are among
+// them, so that one statement reads all.
 func (t *tx) versionColumns(version, model string) string {
-	return version + ".*, " + model + ".name AS model, " +
-		t.object("key, value", "model_version_tag", "version_id = "+version+".id") + " AS tag_list, " +
-		t.object("alias, number", "registered_model_alias", "model_id = "+version+".model_id AND number = "+version+".number") + " AS alias_list"
+	const own = "id, model_id, number, created_us, updated_us, stage, description, source, download_uri, run_id, run_link, logged_model_id, files, digest"
+	return version + "." + strings.ReplaceAll(own, ", ", ", "+version+".") + ", " + model + ".name, " +
+		t.object("key, value", "model_version_tag", "version_id = "+version+".id") + ", " +
+		t.object("alias, number", "registered_model_alias", "model_id = "+version+".model_id AND number = "+version+".number")
+}
+
+// scanVersion reads versionColumns.
+func scanVersion(scan scanner) (v models.Version, err error) {
+	var created, updated int64
+	var tags, aliases *string
+	if err := scan(&v.ID, &v.ModelID, &v.Number, &created, &updated, &v.Stage, &v.Description, &v.Source, &v.DownloadURI, &v.RunID,
+		&v.RunLink, &v.LoggedModelID, &v.Files, &v.Digest, &v.Model, &tags, &aliases); err != nil {
+		return v, err
+	}
+	v.Created, v.Updated = fromMicros(created), fromMicros(updated)
+	if v.Tags, err = listed[map[string]string](tags); err != nil {
+		return v, err
+	}
+	names, err := listed[map[string]int64](aliases)
+	v.Aliases = slices.Sorted(maps.Keys(names))
+	return v, err
+}
+
+// versions reads a query of versionColumns.
+func (t *tx) versions(query string, args ...any) (list []models.Version, err error) {
+	err = t.scan(query, args, func(scan scanner) error {
+		v, err := scanVersion(scan)
+		list = append(list, v)
+		return err
+	})
+	return list, err
 }
 
 // object reads two columns of the rows of a table as one JSON object.
@@ -157,29 +181,6 @@ func listed[T any](text *string) (value T, err error) {
 		return value, fmt.Errorf("read a list of tags or aliases: %w", err)
 	}
 	return value, nil
-}
-
-// versions makes versions of rows.
-func (*tx) versions(rows []modelVersionRow) ([]models.Version, error) {
-	list := make([]models.Version, len(rows))
-	for i, r := range rows {
-		tags, err := listed[map[string]string](r.TagList)
-		if err != nil {
-			return nil, err
-		}
-		aliases, err := listed[map[string]int64](r.AliasList)
-		if err != nil {
-			return nil, err
-		}
-		list[i] = models.Version{
-			ID: r.ID, ModelID: r.ModelID, Model: r.Model, Number: r.Number,
-			Created: fromMicros(r.CreatedUS), Updated: fromMicros(r.UpdatedUS), Stage: models.Stage(r.Stage),
-			Description: r.Description, Source: r.Source, DownloadURI: r.DownloadURI, RunID: r.RunID, RunLink: r.RunLink,
-			LoggedModelID: r.LoggedModelID, Files: models.FilesState(r.Files), Digest: r.Digest,
-			Tags: tags, Aliases: slices.Sorted(maps.Keys(aliases)),
-		}
-	}
-	return list, nil
 }
 
 func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }

@@ -70,11 +70,7 @@ func (s versionStore) Search(q models.Search) ([]models.Version, models.Position
 	if err != nil || len(ids) == 0 {
 		return nil, nil, err
 	}
-	var rows []modelVersionRow
-	if err := s.db.Raw("SELECT "+s.versionColumns("v", "m")+" FROM model_version v JOIN registered_model m ON m.id = v.model_id WHERE v.id "+s.inInts(),
-		jsonList(ids)).Scan(&rows).Error; err != nil {
-		return nil, nil, err
-	}
-	list, err := s.versions(inOrderOf(ids, rows, func(r modelVersionRow) int64 { return r.ID }))
-	return list, next, err
+	list, err := s.versions("SELECT "+s.versionColumns("v", "m")+" FROM model_version v JOIN registered_model m ON m.id = v.model_id WHERE v.id "+s.inInts(),
+		jsonList(ids))
+	return inOrderOf(ids, list, func(v models.Version) int64 { return v.ID }), next, err
 }

@@ -22,21 +22,10 @@ func noVersion(model string, number int64) error {
 	return models.Errorf(models.KindNotFound, "Model Version (name=%s, version=%d) not found", model, number)
 }
 
-func (t *tx) liveVersions() *gorm.DB {
-	return t.db.Table("model_version AS v").Select(t.versionColumns("v", "m")).
-		Joins("JOIN registered_model AS m ON m.id = v.model_id").Where("v.deleted = 0")
-}
-
-func (s versionStore) list(q *gorm.DB) ([]models.Version, error) {
-	var rows []modelVersionRow
-	if err := q.Scan(&rows).Error; err != nil {
-		return nil, err
-	}
-	return s.versions(rows)
-}
-
-func (s versionStore) one(q *gorm.DB, none error) (models.Version, error) {
-	list, err := s.list(q.Limit(1))
+// one finds the first living version under a condition.
+func (s versionStore) one(none error, where string, args ...any) (models.Version, error) {
+	list, err := s.versions("SELECT "+s.versionColumns("v", "m")+
+		" FROM model_version AS v JOIN registered_model AS m ON m.id = v.model_id WHERE v.deleted = 0 AND "+where+" LIMIT 1", args...)
 	switch {
 	case err != nil:
 		return models.Version{}, err
@@ -86,11 +75,11 @@ func (s versionStore) add(v *models.Version) error {
 }
 
 func (s versionStore) Get(id int64) (models.Version, error) {
-	return s.one(s.liveVersions().Where("v.id = ?", id), models.Errorf(models.KindNotFound, "Model Version (id=%d) not found", id))
+	return s.one(models.Errorf(models.KindNotFound, "Model Version (id=%d) not found", id), "v.id = ?", id)
 }
 
 func (s versionStore) ByNumber(model string, number int64) (models.Version, error) {
-	return s.one(s.liveVersions().Where("m.name = ? AND v.number = ?", model, number), noVersion(model, number))
+	return s.one(noVersion(model, number), "m.name = ? AND v.number = ?", model, number)
 }
 
 func (s versionStore) Latest(modelID int64, stages ...models.Stage) ([]models.Version, error) {
@@ -109,12 +98,12 @@ func (s versionStore) LatestOf(modelIDs []int64, stages ...models.Stage) (map[in
 		args[i] = string(stage)
 	}
 	return of, inChunks(modelIDs, func(part []int64) error {
-		args[len(stages)] = part
+		args[len(stages)] = jsonList(part)
 		// One look into the index for each model and stage, however many versions.
-		list, err := s.list(s.db.Raw(`SELECT `+s.versionColumns("v", "m")+` FROM registered_model AS m CROSS JOIN (`+asked+`) AS s
+		list, err := s.versions(`SELECT `+s.versionColumns("v", "m")+` FROM registered_model AS m CROSS JOIN (`+asked+`) AS s
 			JOIN model_version AS v ON v.id = (SELECT o.id FROM model_version AS o
 				WHERE o.model_id = m.id AND o.stage = s.stage AND o.deleted = 0 ORDER BY o.number DESC LIMIT 1)
-			WHERE m.id IN ? ORDER BY v.number`, args...))
+			WHERE m.id `+s.inInts()+` ORDER BY v.number`, args...)
 		for _, v := range list {
 			of[v.ModelID] = append(of[v.ModelID], v)
 		}
@@ -123,8 +112,7 @@ func (s versionStore) LatestOf(modelIDs []int64, stages ...models.Stage) (map[in
 }
 
 func (s versionStore) Newest(modelID int64) (models.Version, error) {
-	return s.one(s.liveVersions().Where("v.model_id = ?", modelID).Order("v.number DESC"),
-		models.Errorf(models.KindNotFound, "the registered model has no versions"))
+	return s.one(models.Errorf(models.KindNotFound, "the registered model has no versions"), "v.model_id = ? ORDER BY v.number DESC", modelID)
 }
 
 func (s versionStore) Update(id int64, u models.VersionUpdate) error {
