@@ -105,7 +105,7 @@ func (db *DB) once(ctx context.Context, queue *turns, fn func(storage.Tx) error)
 		t = db.newTx(ctx, g)
 		t.parallel, t.turns = true, queue
 		err := errPanic
-		defer func() {
+		defer func() { //nolint:contextcheck // the commit of several does not end with one caller
 			if t.turn != nil && errors.Is(err, errPanic) {
 				_, _ = t.turn.finish(err)
 			}
@@ -115,7 +115,7 @@ func (db *DB) once(ctx context.Context, queue *turns, fn func(storage.Tx) error)
 			err = t.failed
 		}
 		if t.turn != nil {
-			final, err = t.turn.finish(err)
+			final, err = t.turn.finish(err) //nolint:contextcheck // as above
 		}
 		committing = err == nil
 		return err
