@@ -61,7 +61,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.rounds, "rounds", 2, "rounds of a case; the peers take turns in each")
 	flag.DurationVar(&b.span, "span", 1500*time.Millisecond, "length of one round")
 	peers := flag.String("peers", "slipway,mlflow,fasttrackml,files", "servers to measure")
-	databases := flag.String("databases", "sqlite,postgres,serve,scan", "databases to measure on; serve is slipway-serve, scan the check unsafe-code")
+	databases := flag.String("databases", "sqlite,postgres,s3,serve,scan", "databases to measure on; s3 is artifacts on SeaweedFS, serve is slipway-serve, scan the check unsafe-code")
 	cases := flag.String("cases", "", "cases to measure; all by default. \"list\" lists them")
 	files := flag.String("files", "", "serve a folder on -port; the bench starts itself so")
 	port := flag.String("port", "", "")
@@ -103,17 +103,20 @@ func (b *bench) all(ctx context.Context) error {
 		}
 		page += r.page()
 	}
-	if slices.Contains(b.databases, "serve") && len(b.cases) == 0 {
-		text, err := b.serve(ctx)
-		if err != nil {
-			return err
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context) (string, error)
+	}{{"s3", b.s3}, {"serve", b.serve}, {"scan", b.scan}} {
+		if !slices.Contains(b.databases, part.name) || len(b.cases) > 0 {
+			continue
 		}
-		page += text
-	}
-	if slices.Contains(b.databases, "scan") && len(b.cases) == 0 {
-		text, err := b.scan(ctx)
+		text, err := part.measure(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
-			return err
+			b.tell("%s: %v", part.name, err)
+			text = fmt.Sprintf("\nOf %s nothing was measured: %.300v\n", part.name, err)
 		}
 		page += text
 	}
