@@ -146,7 +146,7 @@ func (db *DB) openSQLite(path string, opts Options) error {
 	if db.write, write, err = openPool(sqlite.Open(dsn+"&_txlock=immediate"), 1); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if db.read, read, err = openPool(sqlite.Open(dsn+"&_pragma=query_only(ON)&_pragma=cache_size(-8000)"), opts.Readers); err != nil {
+	if db.read, read, err = openPool(sqlite.Open(dsn+"&_pragma=query_only(ON)&_pragma=cache_size(-4000)"), opts.Readers); err != nil {
 		return err
 	}
 	db.prepared = map[*gorm.DB]*statements{db.write: newStatements(write, db.watch), db.read: newStatements(read, db.watch)}

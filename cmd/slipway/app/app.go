@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -114,6 +115,7 @@ func (a *App) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- a.http.Serve(pace.Answers(a.listener, a.cfg.Connections.StallTimeout, time.Now)) }()
 	a.log.InfoContext(ctx, "slipway is ready", "url", a.URL(), "data_dir", a.cfg.DataDir)
+	go debug.FreeOSMemory() // what only the start needed
 	var failed error
 	select {
 	case <-ctx.Done():
