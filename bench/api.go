@@ -42,7 +42,7 @@ func (b *bench) api(ctx context.Context, kind string) (r *results, err error) {
 		b.tell("%s: starting %s", kind, p.name)
 		t, err := b.launch(ctx, p, kind, pg)
 		if err != nil {
-			return nil, err
+			return r, err
 		}
 		r.targets = append(r.targets, t)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/rivermigrate"
 
@@ -39,6 +40,13 @@ func (db *DB) migrate(ctx context.Context) error {
 		return err
 	}
 	quiet := slog.New(demoted{db.log.Handler()})
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
+	if err != nil {
+		return err
+	}
+	if err := db.found(ctx, pool, m); err != nil {
+		return fmt.Errorf("make the database's tables: %w", err)
+	}
 	provider, err := newProvider(db.dialect, pool, quiet)
 	if err != nil {
 		return err
@@ -58,14 +66,67 @@ func (db *DB) migrate(ctx context.Context) error {
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
-	if err != nil {
-		return err
-	}
 	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("migrate the job queue: %w", err)
 	}
 	return nil
+}
+
+// found makes the tables of an empty database in one transaction: after one
+// commit instead of one for each migration. What is left is migrate's.
+func (db *DB) found(ctx context.Context, pool *sql.DB, jobs *rivermigrate.Migrator[*sql.Tx]) error {
+	dialect, tables := database.DialectSQLite3, "SELECT COUNT(*) FROM sqlite_master"
+	if db.dialect == "postgres" {
+		dialect, tables = database.DialectPostgres, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema()"
+	}
+	store, err := database.NewStore(dialect, versionTable)
+	if err != nil {
+		return err
+	}
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	var there int
+	if err := tx.QueryRowContext(ctx, tables).Scan(&there); err != nil || there > 0 {
+		return err
+	}
+	db.log.InfoContext(ctx, "making the tables of a new database")
+	if err := store.CreateVersionTable(ctx, tx); err != nil {
+		return err
+	}
+	if err := store.Insert(ctx, tx, database.InsertRequest{}); err != nil { // as goose marks its table
+		return err
+	}
+	folder := "migrations/" + db.dialect
+	files, err := migrations.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		version, err := goose.NumericComponent(file.Name())
+		if err != nil {
+			return err
+		}
+		text, err := migrations.ReadFile(folder + "/" + file.Name())
+		if err != nil {
+			return err
+		}
+		// goose's marks are comments, and no migration has a way down.
+		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+			return fmt.Errorf("%s: %w", file.Name(), err)
+		}
+		if err := store.Insert(ctx, tx, database.InsertRequest{Version: version}); err != nil {
+			return err
+		}
+	}
+	// Postgres takes a new value of an enum, which River's step 4 adds and its
+	// step 6 uses, only after a commit.
+	if _, err := jobs.MigrateTx(ctx, tx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: 5}); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // newProvider reads the migrations of a dialect.
