@@ -147,6 +147,6 @@ func (b *bench) s3(ctx context.Context) (string, error) {
 		fmt.Fprintf(&page, "| %s | %s | %s | **%s** | %g |\n", title, rate(took[0]), rate(took[1]), number(took[1].Seconds()/took[0].Seconds()), s3Goal)
 		b.tell("s3: %s: %s beside %s", title, rate(took[0]), rate(took[1]))
 	}
-	fmt.Fprintf(&page, "\n- It adds %.0f MiB to Slipway's memory.\n", most-before)
+	fmt.Fprintf(&page, "\n- It adds %.0f MiB to Slipway's memory (goal: at most 32).\n", most-before)
 	return page.String(), nil
 }

@@ -44,7 +44,12 @@ func (w connection) ReadFrom(r io.Reader) (n int64, err error) {
 			}
 		}
 	}
-	return io.Copy(struct{ io.Writer }{w.ResponseWriter}, r)
+	// A store across the network: few large pieces cost less than many small.
+	buffer := make([]byte, 32<<10)
+	if ok && limit.N >= piece {
+		buffer = make([]byte, 256<<10)
+	}
+	return io.CopyBuffer(struct{ io.Writer }{w.ResponseWriter}, struct{ io.Reader }{r}, buffer)
 }
 
 func (w connection) copy(d *download, to func(io.Writer, int64) (int64, error), size int64) (sent int64, err error) {
