@@ -8,8 +8,12 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// What is smaller goes out as fast by one write with its header.
-const smallest = 64 << 10
+// What is smaller goes out as fast by one write with its header; what is larger
+// than the other one has a larger buffer, where there has to be one.
+const (
+	smallest = 64 << 10
+	large    = 8 << 20
+)
 
 // connection is a response whose body the kernel copies, where a store's files
 // are files of this machine.
@@ -46,7 +50,7 @@ func (w connection) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 	// A store across the network: few large pieces cost less than many small.
 	buffer := make([]byte, 32<<10)
-	if ok && limit.N >= piece {
+	if ok && limit.N >= large {
 		buffer = make([]byte, 256<<10)
 	}
 	return io.CopyBuffer(struct{ io.Writer }{w.ResponseWriter}, struct{ io.Reader }{r}, buffer)

@@ -24,7 +24,7 @@ type roundTrips struct {
 	waiting []call
 
 	answered bool // something has been read, or done
-	refused  bool // a statement failed before the last one of what was sent
+	refused  bool // of what was sent last, a statement failed before the last one
 	others   int  // of what waits, sent for an earlier turn
 	blamed   bool // one of those failed
 }
@@ -69,13 +69,13 @@ func (r *roundTrips) send(ctx context.Context, last *call, result func(pgx.Batch
 			return nil
 		}
 		others := unread - len(r.waiting) + r.others
-		r.begun, r.waiting, r.others = r.begun || opens, nil, 0
+		r.begun, r.waiting, r.others, r.refused = r.begun || opens, nil, 0, false
 		results := c.Conn().SendBatch(ctx, &b)
 		var err error
 		for i := 0; i < unread && err == nil; i++ {
 			_, err = results.Exec()
 			r.refused = sqlState(err) != ""
-			r.blamed = err != nil && i < others
+			r.blamed = r.blamed || err != nil && i < others
 		}
 		if err == nil && last != nil {
 			err = result(results)
