@@ -251,6 +251,8 @@ func artifactRoutes(a mlflow.Artifacts) []Route {
 		{http.MethodGet, a2 + "logged-models/:model_id/artifacts/directories", Read, a.ListLoggedModel},
 		{http.MethodGet, a2 + "logged-models/:model_id/artifacts/files", Read, a.GetLoggedModel},
 	}),
+		Route{http.MethodGet, "/ajax-api/2.0/mlflow/gateway-proxy", Read, mlflow.NoGateway},
+		Route{http.MethodGet, "/ajax-api/3.0/mlflow/ui-telemetry", Public, mlflow.NoTelemetry},
 		Route{http.MethodGet, "/get-artifact", Read, a.GetRun},
 		Route{http.MethodGet, "/model-versions/get-artifact", Read, a.GetVersion},
 		Route{http.MethodPost, "/ajax-api/2.0/mlflow/upload-artifact", Write, a.Upload},

@@ -66,6 +66,15 @@ func TestWithoutAWebInterfaceThePageTellsWhatThisIs(t *testing.T) {
 	refused(t, w.Do(http.MethodGet, "/static-files/static/js/main.0a1b.js", nil), 404, "RESOURCE_DOES_NOT_EXIST")
 }
 
+func TestTheWebInterfaceLearnsWhatIsNotHere(t *testing.T) {
+	t.Parallel()
+	w := world.Start(t)
+	require.JSONEq(t, `{"endpoints": []}`, string(w.Do(http.MethodGet, "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api%2F2.0%2Fendpoints%2F", nil).Body))
+	require.JSONEq(t, `{"disable_ui_telemetry": true, "disable_ui_events": [], "ui_rollout_percentage": 0}`,
+		string(w.Do(http.MethodGet, "/ajax-api/3.0/mlflow/ui-telemetry", nil).Body))
+	refused(t, w.Do(http.MethodPost, "/ajax-api/3.0/mlflow/ui-telemetry", object{"records": []any{}}), 404, "ENDPOINT_NOT_FOUND")
+}
+
 func TestAFolderWithoutAWebInterfaceIsRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	empty := t.TempDir()
