@@ -56,6 +56,10 @@ test-clients: ## Run stock MLflow clients of three versions, with more flavours:
 	@for lock in tests/clients/requirements/*.txt; do scripts/python $(cache) $$lock client-$$(basename $$lock .txt) >/dev/null || exit 1; done
 	@SLIPWAY_TEST_CLIENTS=1 SLIPWAY_TEST_REQUIRE=1 go test -count=1 -timeout 15m -v ./tests/clients ./services/scan -run "Clients|XGBoost"
 
+.PHONY: test-ui
+test-ui: build python testbed ## Use MLflow's web interface in a browser; PICTURES=folder keeps what it looked like
+	@SLIPWAY_TEST_UI=1 SLIPWAY_TEST_REQUIRE=1 SLIPWAY_TEST_PICTURES="$(PICTURES)" go test -count=1 -timeout 20m $(TESTFLAGS) ./tests/ui
+
 # MLflow's own tests that speak to a server, where somebody has a kit that runs
 # them: CONFORMANCE is its folder, MLFLOW_MIRROR a git directory of MLflow's
 # repository that has the tests, PG a postgresql:// URL that may create databases.
@@ -64,7 +68,7 @@ conformance: build ## Run MLflow's own REST tests (CONFORMANCE=kit MLFLOW_MIRROR
 	@scripts/conformance "$(CONFORMANCE)" "$(MLFLOW_MIRROR)" "$(PG)" $(ARGS)
 
 .PHONY: testbed
-testbed: ## Install the real parts that the tests start (Docker, Postgres, Prometheus, act)
+testbed: ## Install the real parts that the tests start (Docker, Postgres, Prometheus, Chromium, act)
 	@for part in tests/testbed/*/install; do $$part || exit 1; done
 
 .PHONY: bench

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/tests/testbed"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
@@ -29,21 +30,34 @@ func TestClients(t *testing.T) {
 	require.NotEmpty(t, locks)
 	for _, lock := range locks {
 		version := strings.TrimSuffix(filepath.Base(lock), ".txt")
-		python := filepath.Join(testbed.Cache(t), "client-"+version, "bin", "python")
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			if _, err := os.Stat(python); err != nil {
-				testbed.Missing(t, "the client "+version, "make test-clients")
-			}
-			server := world.StartProcess(t, t.TempDir())
-			cmd := exec.CommandContext(t.Context(), python, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "--tb", "short")
-			cmd.Env = append(os.Environ(),
-				"MLFLOW_TRACKING_URI="+server.URL, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=0", "MLFLOW_DISABLE_TELEMETRY=true",
-				"SETUPTOOLS_USE_DISTUTILS=stdlib", // client 2.9 imports the two in the wrong order
-				"HOME="+t.TempDir())
-			out, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			t.Logf("%s", out[max(0, len(out)-200):])
+			pytest(t, version)
 		})
 	}
+	t.Run(newest+" on Postgres", func(t *testing.T) {
+		t.Parallel()
+		pytest(t, newest, "--backend-store-uri", postgres.Database(t))
+	})
+}
+
+// newest is the client that is tried on Postgres, too.
+const newest = "3.17"
+
+// pytest runs the tests by a client, on a server of its own with those flags.
+func pytest(t *testing.T, version string, flags ...string) {
+	t.Helper()
+	python := filepath.Join(testbed.Cache(t), "client-"+version, "bin", "python")
+	if _, err := os.Stat(python); err != nil {
+		testbed.Missing(t, "the client "+version, "make test-clients")
+	}
+	server := world.StartProcess(t, t.TempDir(), flags...)
+	cmd := exec.CommandContext(t.Context(), python, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "--tb", "short")
+	cmd.Env = append(os.Environ(),
+		"MLFLOW_TRACKING_URI="+server.URL, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=0", "MLFLOW_DISABLE_TELEMETRY=true",
+		"SETUPTOOLS_USE_DISTUTILS=stdlib", // client 2.9 imports the two in the wrong order
+		"HOME="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("%s", out[max(0, len(out)-200):])
 }

@@ -2,8 +2,13 @@
 
 import json
 import os
+import pathlib
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 
 import mlflow
 import pandas
@@ -63,3 +68,39 @@ def test_models_predict(client, experiment, name, table, tmp_path):
     answer = json.loads((tmp_path / "out.json").read_text())
     predicted = answer["predictions"] if isinstance(answer, dict) else answer
     assert [round(p, 6) for p in predicted] == [round(v, 6) for v in y[:2]]
+
+
+def test_models_serve(client, experiment, name, table):
+    x, y = table
+    frame = pandas.DataFrame(x, columns=["a", "b"])
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(LinearRegression().fit(frame, y), **named("model"), registered_model_name=name, pip_requirements=["scikit-learn"])
+    client.set_registered_model_alias(name, "champion", "1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = os.environ | {"PATH": str(pathlib.Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", f"models:/{name}@champion", "--env-manager", "local", "--port", str(port),
+         "--workers", "1"],
+        env=env, start_new_session=True)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/ping", server)
+        asked = json.dumps({"dataframe_split": frame[:2].to_dict(orient="split")}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", asked, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            predicted = json.load(answer)["predictions"]
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    assert [round(p, 6) for p in predicted] == [round(v, 6) for v in y[:2]]
+
+
+def wait_for(url, server):
+    deadline = time.monotonic() + 180
+    while True:
+        try:
+            return urllib.request.urlopen(url, timeout=10).close()
+        except OSError:
+            assert server.poll() is None and time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.2)

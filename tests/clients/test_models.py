@@ -96,6 +96,23 @@ def test_xgboost(experiment, client, name, table):
         assert numpy.allclose(mlflow.pyfunc.load_model(uri).predict(x), model.predict(x))
 
 
+def test_lightgbm(experiment, client, name, table):
+    lightgbm = pytest.importorskip("lightgbm")
+    x, y = table
+    mlflow.lightgbm.autolog(silent=True, log_models=False)
+    try:
+        with mlflow.start_run() as run:
+            model = lightgbm.train({"objective": "regression", "min_data_in_leaf": 2, "verbose": -1}, lightgbm.Dataset(x, y), 20, [lightgbm.Dataset(x, y)])
+            info = mlflow.lightgbm.log_model(model, **named("model"), registered_model_name=name, input_example=x[:2], pip_requirements=["lightgbm"])
+    finally:
+        mlflow.lightgbm.autolog(disable=True)
+    assert len(client.get_metric_history(run.info.run_id, "valid_0-l2")) == 20
+    assert client.get_run(run.info.run_id).data.params["num_boost_round"] == "20"
+    client.set_registered_model_alias(name, "champion", "1")
+    for uri in uris(info, name):
+        assert numpy.allclose(mlflow.pyfunc.load_model(uri).predict(x), model.predict(x))
+
+
 def test_autolog_of_scikit_learn(experiment, client, table):
     x, y = table
     mlflow.sklearn.autolog(log_input_examples=True, silent=True)

@@ -100,3 +100,14 @@ func StopWithProgram(script, dir string) (io.Closer, error) {
 	}
 	return alive, watch.Start()
 }
+
+// MLflowUI is the build folder of MLflow's web interface, which the stock
+// client's package carries.
+func MLflowUI(t testing.TB) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(Python(t)), "..", "lib", "python3*", "site-packages", "mlflow", "server", "js", "build"))
+	if err != nil || len(found) != 1 {
+		Missing(t, "the build folder of MLflow's web interface", "make python")
+	}
+	return found[0]
+}
