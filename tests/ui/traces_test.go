@@ -5,9 +5,10 @@ func traces(p *Page, f Filled) {
 	p.Go("/experiments/" + f.Traced + "/traces")
 	p.See("what is a square?", "four equal sides", "OK")
 	p.Picture("list")
-	p.Click("main tbody a, main tbody [role=button], main [role=row] *", "four equal sides")
+	p.Click("main *", `{"question": "what is a square?"}`)
+	p.See("answer", "look up")
 	p.Picture("one")
-	p.Go("/experiments/" + f.Traced + "/overview")
-	p.See("Usage", "Quality")
+	p.Go("/experiments/" + f.Traced + "/overview/usage")
+	p.See("Usage", "Quality", "Traces 1", "Overall error rate: 0.0%")
 	p.Picture("overview")
 }
