@@ -4,7 +4,7 @@ import "strings"
 
 // experiments: the list, and an experiment made, renamed, described, found and
 // deleted by hand.
-func experiments(p *Page, f Filled) {
+func experiments(p *Page, _ Filled) {
 	p.Go("/experiments")
 	p.See("many runs", "shapes", "Default")
 

@@ -128,13 +128,6 @@ func (p *Page) Expand(heading, css, field string) {
 	})
 }
 
-// Hover moves the mouse to what Find finds.
-func (p *Page) Hover(css, name string) {
-	p.t.Helper()
-	x, y := p.Find(css, name)
-	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y))
-}
-
 // Fill types text into a field, instead of what is there.
 func (p *Page) Fill(css, name, text string) {
 	p.t.Helper()
@@ -213,7 +206,7 @@ func (p *Page) faults() []string {
 }
 
 // open makes a page in a new profile of the browser.
-func open(t *testing.T, of context.Context, url string) *Page {
+func open(of context.Context, t *testing.T, url string) *Page {
 	t.Helper()
 	p := &Page{t: t, downloads: t.TempDir()}
 	p.url = recorder(t, url, p.note)

@@ -10,7 +10,7 @@ import (
 )
 
 // registry: registered models and their versions, changed by hand.
-func registry(p *Page, f Filled) {
+func registry(p *Page, _ Filled) {
 	p.Go("/models")
 	p.Click("button", "Try it now")
 	p.See("other-00", "shapes-model Version 2 @")
@@ -48,7 +48,7 @@ func registry(p *Page, f Filled) {
 }
 
 // version: the page of a model version.
-func version(p *Page, f Filled) {
+func version(p *Page, _ Filled) {
 	p.Go("/models/shapes-model")
 	p.See("Finds shapes", "Version 2", "tried : yes", "@ champion")
 	p.Go("/models/shapes-model/versions/2")
@@ -80,7 +80,7 @@ func version(p *Page, f Filled) {
 }
 
 // stages: the older pages, where versions have stages, and the end of one.
-func stages(p *Page, f Filled) {
+func stages(p *Page, _ Filled) {
 	p.Go("/models/shapes-model/versions/1")
 	p.Click("[role=switch]", "")
 	p.Click("[role=dialog] button", "Disable")
@@ -95,7 +95,7 @@ func stages(p *Page, f Filled) {
 }
 
 // prompts: a prompt read, made, given a version and compared.
-func prompts(p *Page, f Filled) {
+func prompts(p *Page, _ Filled) {
 	p.Go("/prompts")
 	p.See("greeting", "Version 2")
 	p.Go("/prompts/greeting")

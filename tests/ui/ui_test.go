@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { world.Main(m) }
 // Filled are the ids of what fill.py made.
 type Filled struct {
 	Shapes, Many, Few, Traced, First, Second string
-	FirstModel                       string `json:"first_model"`
-	SecondModel                      string `json:"second_model"`
+	FirstModel                               string `json:"first_model"`
+	SecondModel                              string `json:"second_model"`
 }
 
 func TestUI(t *testing.T) {
@@ -51,7 +51,7 @@ func TestUI(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			use(open(t, browser, server.URL), filled)
+			use(open(browser, t, server.URL), filled)
 		})
 	}
 }
