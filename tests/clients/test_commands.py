@@ -1,5 +1,6 @@
 """The mlflow command lines that speak to a server."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -91,7 +92,8 @@ def test_models_serve(client, experiment, name, table):
         with urllib.request.urlopen(request, timeout=60) as answer:
             predicted = json.load(answer)["predictions"]
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
     assert [round(p, 6) for p in predicted] == [round(v, 6) for v in y[:2]]
 

@@ -9,7 +9,9 @@
     ...(e.labels ? Array.from(e.labels, (l) => l.innerText) : []),
     ...(e.getAttribute('aria-labelledby') || '').split(' ').map((id) => document.getElementById(id)?.innerText),
   ].map(tidy);
+  const moving = (e) => e && (e.getAnimations().some((a) => a.playState === 'running') || moving(e.parentElement));
   const reach = (e) => {
+    if (moving(e)) return null;
     const r = e.getBoundingClientRect(), x = r.left + r.width / 2, y = r.top + r.height / 2;
     const top = document.elementFromPoint(x, y);
     const mine = [e, ...(e.labels || [])];

@@ -79,12 +79,21 @@ func (p *Page) Text() string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// eval answers what an expression is worth on the page.
-func eval[T any](p *Page, expression string) T {
+// eval answers what an expression is worth on the page. It asks again where the
+// page went away meanwhile, so asking twice must not matter.
+func eval[T any](p *Page, expression string, options ...chromedp.EvaluateOption) T {
 	p.t.Helper()
-	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
-	require.NoError(p.t, err, "%s", expression)
-	return value
+	deadline := time.Now().Add(patience)
+	for {
+		ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
+		value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, options...))
+		cancel()
+		if err == nil {
+			return value
+		}
+		require.True(p.t, p.ctx.Err() == nil && time.Now().Before(deadline), "%s: %v", expression, err)
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // Find waits for an element with that name (any, where it is "") that css
@@ -101,10 +110,11 @@ func (p *Page) Find(css, name string) (x, y float64) {
 	return before[0], before[1]
 }
 
-// place is where an element stands now, and empty without one.
+// place is where an element stands after the next frames, and empty without one.
 func (p *Page) place(css, name string) []float64 {
 	p.t.Helper()
-	return eval[[]float64](p, fmt.Sprintf("%s(%s, %s)", strings.TrimSpace(find), quoted(css), quoted(name)))
+	look := fmt.Sprintf("%s(%s, %s)", strings.TrimSpace(find), quoted(css), quoted(name))
+	return eval[[]float64](p, "new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => r("+look+"))))", chromedp.EvalAwaitPromise)
 }
 
 // Click presses what Find finds.
@@ -201,7 +211,7 @@ func (p *Page) faults() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(p.wrong), func(what string) bool {
-		return slices.Contains(p.expected, what) || slices.Contains(tolerated, what)
+		return slices.Contains(p.expected, what) || slices.Contains(tolerated, what) || what == unanswered
 	})
 }
 
@@ -215,7 +225,7 @@ func open(of context.Context, t *testing.T, url string) *Page {
 	p.ctx = ctx
 	require.NoError(t, chromedp.Listen(ctx, func(event any) {
 		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
-			p.note("script: " + describe(thrown))
+			p.note(describe(thrown))
 		}
 	}))
 	_, err := chromedp.CallBrowser(ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
@@ -231,6 +241,10 @@ func open(of context.Context, t *testing.T, url string) *Page {
 	})
 	return p
 }
+
+// unanswered is what a script says of a request that went with a page that was
+// left; the recorder notes those that the server did not answer.
+const unanswered = "TypeError: Failed to fetch"
 
 func describe(thrown *runtime.EventExceptionThrown) string {
 	if e := thrown.ExceptionDetails.Exception; e != nil && e.Description != "" {

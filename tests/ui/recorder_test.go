@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -39,9 +40,13 @@ func recorder(t *testing.T, server string, note func(string)) string {
 			}
 			return nil
 		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
-			w.WriteHeader(http.StatusBadGateway) // a page that was left lets go of what it asked for
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil { // a page that was left lets go of what it asked for
+				note(fmt.Sprintf("no answer to %s %s: %v", r.Method, r.URL.Path, err))
+			}
+			w.WriteHeader(http.StatusBadGateway)
 		},
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	})
 	t.Cleanup(between.Close)
 	return between.URL

@@ -13,6 +13,7 @@ import (
 func registry(p *Page, _ Filled) {
 	p.Go("/models")
 	p.Click("button", "Try it now")
+	p.Gone("Try it now")
 	p.See("other-00", "shapes-model Version 2 @")
 	p.Fill("main input", "Search registered models", "other-0")
 	p.Press("\r")

@@ -11,8 +11,11 @@ func runs(p *Page, f Filled) {
 
 	search := func(filter string) {
 		p.Fill("[role=combobox]", `metrics.rmse < 1 and params.model = "tree"`, filter)
-		p.Press("\x1b") // the suggestions
-		p.Press("\r")
+		applied := "new URLSearchParams(location.hash.split('?')[1]).get('searchFilter') === " + quoted(filter)
+		p.until("the search for "+filter, func() bool {
+			p.Press("\r") // the first may only put the suggestions away
+			return eval[bool](p, applied)
+		})
 	}
 	search(`params.parity = "odd" and metrics.score > 0.9`)
 	p.See("6 matching runs", "run-109")
