@@ -103,7 +103,7 @@ func (b *bench) launch(ctx context.Context, p peer, kind string, pg *postgres) (
 			if t.server != nil {
 				t.server.stop()
 			}
-			t.server, err = b.start(ctx, folder, "/health", func(port string) []string {
+			t.server, err = b.start(ctx, folder, func(port string) []string {
 				return p.command(port, database, filepath.Join(folder, "artifacts"))
 			})
 			if err != nil {

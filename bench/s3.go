@@ -103,7 +103,7 @@ func (b *bench) s3(ctx context.Context) (string, error) {
 	}
 	defer store.stop()
 	folder := filepath.Join(b.work, "s3-slipway")
-	server, err := b.start(ctx, folder, "/health", func(port string) []string {
+	server, err := b.start(ctx, folder, func(port string) []string {
 		slipway, _ := filepath.Abs(filepath.Join(b.bin, "slipway"))
 		return []string{
 			slipway, "server", "--port", port, "--backend-store-uri", "sqlite:///" + filepath.Join(folder, "data.db"),

@@ -177,7 +177,7 @@ func (b *bench) validateCheckpoints(ctx context.Context, files []string) (took t
 		return 0, 0, 0, err
 	}
 	home := filepath.Join(b.work, "scan")
-	s, err := b.start(ctx, home, "/health", func(port string) []string {
+	s, err := b.start(ctx, home, func(port string) []string {
 		return []string{slipway, "server", "--port", port, "--backend-store-uri", "sqlite:///" + filepath.Join(home, "data.db"), "--artifacts-destination", filepath.Join(home, "artifacts")}
 	})
 	if err != nil {

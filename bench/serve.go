@@ -23,7 +23,7 @@ func (b *bench) serve(ctx context.Context) (string, error) {
 	}
 	absolute := func(path string) string { a, _ := filepath.Abs(path); return a }
 	b.tell("slipway-serve")
-	s, err := b.start(ctx, filepath.Join(b.work, "serve"), "/health", func(port string) []string {
+	s, err := b.start(ctx, filepath.Join(b.work, "serve"), func(port string) []string {
 		return []string{
 			absolute(filepath.Join(b.bin, "slipway-serve")), "--model", absolute(b.model), "--name", "bench", "--version", "1",
 			"--port", port, "--threads", "1", "--ort", absolute(filepath.Join(b.bin, "libonnxruntime.so")),

@@ -22,8 +22,8 @@ type server struct {
 }
 
 // start runs a command that serves on the port it is given, in a folder, and
-// waits until path answers.
-func (b *bench) start(ctx context.Context, home, path string, arguments func(port string) []string) (*server, error) {
+// waits until /health answers.
+func (b *bench) start(ctx context.Context, home string, arguments func(port string) []string) (*server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (b *bench) start(ctx context.Context, home, path string, arguments func(por
 		return nil, err
 	}
 	go func() { _ = s.command.Wait(); close(s.ended) }()
-	if err := s.ready(ctx, path); err != nil {
+	if err := s.ready(ctx); err != nil {
 		text, _ := os.ReadFile(log.Name())
 		s.stop()
 		return nil, fmt.Errorf("%s: %w; its log: %s", line[0], err, text)
@@ -56,13 +56,13 @@ func (b *bench) start(ctx context.Context, home, path string, arguments func(por
 	return s, nil
 }
 
-func (s *server) ready(ctx context.Context, path string) error {
+func (s *server) ready(ctx context.Context) error {
 	deadline := time.NewTimer(3 * time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if err := call(ctx, "GET", s.url+path, nil, nil); err == nil {
+		if err := call(ctx, "GET", s.url+"/health", nil, nil); err == nil {
 			return nil
 		}
 		select {

@@ -44,7 +44,7 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := db.found(ctx, pool, m); err != nil {
+	if err := db.found(ctx, pool); err != nil {
 		return fmt.Errorf("make the database's tables: %w", err)
 	}
 	provider, err := newProvider(db.dialect, pool, quiet)
@@ -74,7 +74,7 @@ func (db *DB) migrate(ctx context.Context) error {
 
 // found makes the tables of an empty database in one transaction: after one
 // commit instead of one for each migration. What is left is migrate's.
-func (db *DB) found(ctx context.Context, pool *sql.DB, jobs *rivermigrate.Migrator[*sql.Tx]) error {
+func (db *DB) found(ctx context.Context, pool *sql.DB) error {
 	dialect, tables := database.DialectSQLite3, "SELECT COUNT(*) FROM sqlite_master"
 	if db.dialect == "postgres" {
 		dialect, tables = database.DialectPostgres, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema()"
@@ -120,11 +120,6 @@ func (db *DB) found(ctx context.Context, pool *sql.DB, jobs *rivermigrate.Migrat
 		if err := store.Insert(ctx, tx, database.InsertRequest{Version: version}); err != nil {
 			return err
 		}
-	}
-	// Postgres takes a new value of an enum, which River's step 4 adds and its
-	// step 6 uses, only after a commit.
-	if _, err := jobs.MigrateTx(ctx, tx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: 5}); err != nil {
-		return err
 	}
 	return tx.Commit()
 }

@@ -233,7 +233,7 @@ func open(of context.Context, t *testing.T, url string) *Page {
 	})
 	require.NoError(t, err)
 	p.do(chromedp.Navigate(p.url + "/#/experiments"))
-	p.Click("button", "Close") // the assistant, which opens by itself the first time
+	p.Click("button", "Close") //nolint:contextcheck // a page has its own context; the assistant opens by itself
 	t.Cleanup(func() {
 		if !t.Failed() {
 			require.Empty(t, p.faults(), "no page may be refused anything but what docs/mlflow-ui.md lists")
