@@ -70,7 +70,7 @@ func emptyDatabases(t *testing.T) map[string]func(dir string) string {
 	}
 }
 
-const migrating = "migrating the database"
+const migrating = "making the tables of a new database"
 
 // A server is killed again and again while it migrates; the next one goes on,
 // and what comes out is what an undisturbed one makes.

@@ -125,8 +125,9 @@ func (p *Process) Ready() error {
 }
 
 // Logs waits until a line with one of these texts is in the server's log, and
-// tells whether one came before the server ended.
+// tells whether one came within two minutes and before the server ended.
 func (p *Process) Logs(texts ...string) bool {
+	late := time.After(2 * time.Minute)
 	holds := func(line string) bool {
 		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(line, text) })
 	}
@@ -140,6 +141,8 @@ func (p *Process) Logs(texts ...string) bool {
 		select {
 		case <-next:
 		case <-p.done:
+		case <-late:
+			return false
 		}
 	}
 }
