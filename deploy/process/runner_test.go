@@ -195,7 +195,7 @@ func TestARunEndsWhenItsServerIsKilled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := exec.Command(os.Args[0], "-test.run=^TestServerToKill$")
-	server.Env = append(os.Environ(), "SLIPWAY_TEST_RUN_IN="+dir)
+	server.Env = append(os.Environ(), "SLIPWAY_TEST_RUN_IN="+dir, "TMPDIR="+t.TempDir())
 	require.NoError(t, server.Start())
 	awaitFile(t, filepath.Join(dir, "hidden"))
 	require.NoError(t, server.Process.Kill())

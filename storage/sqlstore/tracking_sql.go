@@ -81,6 +81,9 @@ func (t *tx) inTexts() string {
 }
 
 func jsonList[T int64 | string](list []T) string {
+	if len(list) == 0 {
+		return "[]"
+	}
 	text, _ := json.Marshal(list)
 	return string(text)
 }

@@ -89,10 +89,10 @@ func LaunchProcess(t testing.TB, dir string, flags ...string) *Process {
 func launch(t testing.TB, dir string, env, flags []string) *Process {
 	t.Helper()
 	args := append([]string{"server", "--port", "0", "--data-dir", dir, "--runtime-dir", filepath.Join(Root(), "bin")}, flags...)
+	stores := config.Config{DataDir: dir}
+	keepInS3(t, &stores) // and its keys into the environment
 	cmd := Command(context.Background(), args...)
 	cmd.Env = append(cmd.Environ(), env...)
-	stores := config.Config{DataDir: dir}
-	keepInS3(t, &stores)
 	for name, value := range map[string]string{
 		"SLIPWAY_BACKEND_STORE_URI":     postgres.Of(t, dir),
 		"SLIPWAY_ARTIFACTS_DESTINATION": stores.ArtifactsDestination, "SLIPWAY_S3_ENDPOINT": stores.S3Endpoint,

@@ -31,7 +31,7 @@ type Config struct {
 	S3Checksums            string        `name:"s3-checksums" enum:",when_supported,when_required" default:"" env:"SLIPWAY_S3_CHECKSUMS" help:"When the SDK's checksums are sent: when_supported (default for Amazon) or when_required (default with --s3-endpoint)."`
 	S3SSE                  string        `name:"s3-sse" enum:",AES256,aws:kms" default:"" env:"SLIPWAY_S3_SSE" help:"Server-side encryption of new objects: AES256 or aws:kms (default: the bucket's own)."`
 	S3KMSKeyID             string        `name:"s3-kms-key-id" env:"SLIPWAY_S3_KMS_KEY_ID" help:"KMS key for --s3-sse aws:kms."`
-	S3PartSize             int           `name:"s3-part-size" default:"8" env:"SLIPWAY_S3_PART_SIZE" help:"MiB of a part of an upload, 5 to 5120; one upload holds a few parts in memory."`
+	S3PartSize             int           `name:"s3-part-size" default:"5" env:"SLIPWAY_S3_PART_SIZE" help:"MiB of a part of an upload, 5 to 5120; one upload holds a few parts in memory."`
 	S3Parallel             int           `name:"s3-parallel" default:"3" env:"SLIPWAY_S3_PARALLEL" help:"Parts of one upload that are under way at once."`
 	S3Timeout              time.Duration `name:"s3-timeout" default:"30s" env:"SLIPWAY_S3_TIMEOUT" help:"How long the store may be silent; a transfer may last for ever."`
 	S3Retries              *int          `name:"s3-retries" env:"SLIPWAY_S3_RETRIES" placeholder:"3" help:"How often a request that fails is sent again; after a silence once at most."`

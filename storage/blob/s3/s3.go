@@ -41,7 +41,7 @@ type Options struct {
 
 // The defaults of a transfer.
 const (
-	partSize       = 8 << 20
+	partSize       = 5 << 20
 	parallel       = 3
 	defaultRetries = 3
 )
