@@ -13,7 +13,6 @@ import (
 
 // declaration is what MLmodel says of the version's code.
 type declaration struct {
-	flavors map[string]bool
 	lists   map[string]bool // the allow-lists that its flavours bring
 	code    []string        // folders and files of code
 	modules map[string]bool // that the code defines, by their first names
@@ -75,10 +74,9 @@ func (s *Scanner) Declare(text []byte, files []string) {
 		return // integrity's business; its tags are looked at as any YAML's
 	}
 	at := item{where: "MLmodel"}
-	d := declaration{flavors: map[string]bool{}, lists: map[string]bool{}, modules: map[string]bool{}, pickles: map[string]bool{}}
+	d := declaration{lists: map[string]bool{}, modules: map[string]bool{}, pickles: map[string]bool{}}
 	other := len(m.Flavors) == 0
 	for name, fields := range m.Flavors {
-		d.flavors[name] = true
 		for _, list := range flavors[name] {
 			d.lists[list] = true
 		}
@@ -88,10 +86,8 @@ func (s *Scanner) Declare(text []byte, files []string) {
 				s.code(at, &d, name+"."+key, p, files)
 			}
 		}
-		for _, key := range []string{"python_model", "cloudpickle_version"} {
-			if p, ok := fields[key].(string); ok && key == "python_model" {
-				d.pickles[path.Clean(p)] = true
-			}
+		if p, ok := fields["python_model"].(string); ok {
+			d.pickles[path.Clean(p)] = true
 		}
 		s.artifacts(at, name, fields)
 	}

@@ -29,24 +29,12 @@ var kerasRoot = regexp.MustCompile(`^(keras|tf_keras|tensorflow\.keras|tensorflo
 const kerasRemedy = "rebuild the model from Keras' own layers, or save it as ONNX"
 
 // keras judges a configuration: its layers, and the modules that it imports.
-func (s *Scanner) keras(it item, v any, depth int) {
-	if depth > 500 {
-		s.unread(it, "its configuration is nested too deep")
-		return
-	}
-	switch v := v.(type) {
-	case []any:
-		for _, item := range v {
-			s.keras(it, item, depth+1)
+func (s *Scanner) keras(it item, v any) {
+	s.objects(it, v, 0, func(fields map[string]any) {
+		if class, ok := fields["class_name"].(string); ok {
+			s.kerasClass(it, class, fields)
 		}
-	case map[string]any:
-		if class, ok := v["class_name"].(string); ok {
-			s.kerasClass(it, class, v)
-		}
-		for _, item := range v {
-			s.keras(it, item, depth+1)
-		}
-	}
+	})
 }
 
 func (s *Scanner) kerasClass(it item, class string, fields map[string]any) {
@@ -124,7 +112,7 @@ func (s *Scanner) hdf5(it item, _ []byte) error {
 				from++
 				continue
 			}
-			s.keras(it, doc, 0)
+			s.keras(it, doc)
 			if next = int64(from) + decoder.InputOffset(); next >= int64(n) {
 				break
 			}

@@ -13,8 +13,6 @@ import (
 	"github.com/slipway-ml/slipway/models"
 )
 
-func newBytes(b []byte) io.Reader { return bytes.NewReader(b) }
-
 // isTar knows a header by its checksum, with or without a magic.
 func isTar(_ item, head []byte) bool {
 	if len(head) < 512 || head[0] == 0 {
@@ -48,8 +46,7 @@ func (s *Scanner) tar(it item, _ []byte) error {
 			s.damaged(it, err)
 			return nil
 		}
-		if s.Counts.Members++; s.Counts.Members > int64(s.opt.Limits.Members) {
-			s.note(it, models.RuleArchiveBomb, "register the files unpacked", "more than %d files are in the archives: no further looked into", s.opt.Limits.Members)
+		if !s.counted(it) {
 			return nil
 		}
 		at, err := stream.Seek(0, io.SeekCurrent)
@@ -57,9 +54,7 @@ func (s *Scanner) tar(it item, _ []byte) error {
 			return err
 		}
 		inner := it.member(h.Name, it.part(at, h.Size))
-		if escapes(h.Name) {
-			s.note(inner, models.RuleArchivePath, "do not unpack the archive", "the path %q leaves the folder that the archive is unpacked to", h.Name)
-		}
+		s.within(inner, h.Name)
 		switch h.Typeflag {
 		case tar.TypeReg, tar.TypeDir:
 		case tar.TypeSymlink, tar.TypeLink:
@@ -105,14 +100,11 @@ func (s *Scanner) sevenZip(it item, _ []byte) error {
 		return nil
 	}
 	for _, f := range r.File {
-		if s.Counts.Members++; s.Counts.Members > int64(s.opt.Limits.Members) {
-			s.note(it, models.RuleArchiveBomb, "register the files unpacked", "more than %d files are in the archives: no further looked into", s.opt.Limits.Members)
+		if !s.counted(it) {
 			return nil
 		}
 		inner := it.member(f.Name, source{})
-		if escapes(f.Name) {
-			s.note(inner, models.RuleArchivePath, "do not unpack the archive", "the path %q leaves the folder that the archive is unpacked to", f.Name)
-		}
+		s.within(inner, f.Name)
 		if !f.FileInfo().Mode().IsRegular() {
 			if !f.FileInfo().IsDir() {
 				s.note(inner, models.RuleArchiveLink, "register the file that it points to", "it is a link or a device")

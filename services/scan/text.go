@@ -162,31 +162,38 @@ func (s *Scanner) json(it item, text []byte) {
 		return
 	}
 	if _, ok := fields["__loader__"]; ok {
-		s.skops(it, doc, 0)
+		s.skops(it, doc)
 		return
 	}
-	s.keras(it, doc, 0)
+	s.keras(it, doc)
 }
 
 // skops holds the types that a skops file makes against what pickles may make.
-func (s *Scanner) skops(it item, v any, depth int) {
+func (s *Scanner) skops(it item, v any) {
+	s.objects(it, v, 0, func(fields map[string]any) {
+		module, _ := fields["__module__"].(string)
+		class, _ := fields["__class__"].(string)
+		if module != "" && class != "" {
+			s.skopsType(it, module, class, fmt.Sprint(fields["__loader__"]))
+		}
+	})
+}
+
+// objects calls fn for every object of a JSON document.
+func (s *Scanner) objects(it item, v any, depth int, fn func(fields map[string]any)) {
 	if depth > 500 {
 		s.unread(it, "its configuration is nested too deep")
 		return
 	}
 	switch v := v.(type) {
 	case []any:
-		for _, item := range v {
-			s.skops(it, item, depth+1)
+		for _, inner := range v {
+			s.objects(it, inner, depth+1, fn)
 		}
 	case map[string]any:
-		module, _ := v["__module__"].(string)
-		class, _ := v["__class__"].(string)
-		if module != "" && class != "" {
-			s.skopsType(it, module, class, fmt.Sprint(v["__loader__"]))
-		}
-		for _, item := range v {
-			s.skops(it, item, depth+1)
+		fn(v)
+		for _, inner := range v {
+			s.objects(it, inner, depth+1, fn)
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
@@ -54,9 +53,25 @@ func (s *Scanner) unpack(it item, name string, packed int64, r io.Reader) error 
 	return s.look(inner)
 }
 
+// counted counts a member of an archive, and tells whether it is looked into.
+func (s *Scanner) counted(it item) bool {
+	s.Counts.Members++
+	if s.Counts.Members <= int64(s.opt.Limits.Members) {
+		return true
+	}
+	s.note(it, models.RuleArchiveBomb, "register the files unpacked", "more than %d files are in the archives: no further looked into", s.opt.Limits.Members)
+	return false
+}
+
+// within tells of a member whose path leaves the archive's folder.
+func (s *Scanner) within(inner item, name string) {
+	if escapes(name) {
+		s.note(inner, models.RuleArchivePath, "do not unpack the archive", "the path %q leaves the folder that the archive is unpacked to", name)
+	}
+}
+
 func (s *Scanner) damaged(it item, err error) {
-	s.note(it, models.RuleArchiveMalformed, "log the model again; a loader that does not check would read it all the same",
-		"it is damaged: %v", err)
+	s.note(it, models.RuleArchiveMalformed, damagedRemedy, "it is damaged: %v", err)
 }
 
 var errUnpacked = errors.New("the limit of what is unpacked is reached")
@@ -217,5 +232,3 @@ func (s *Scanner) compressed(it item, head []byte) error {
 	}
 	return nil
 }
-
-func inflate(r io.Reader) io.Reader { return flate.NewReader(r) }

@@ -89,8 +89,7 @@ func (s *Scanner) zip(it item, _ []byte) error {
 			s.note(it.member(e.name, source{}), models.RuleArchiveMalformed, polyglotRemedy, "the name stands in the archive more than once: readers would unpack different files")
 		}
 		names[e.name] = true
-		if s.Counts.Members++; s.Counts.Members > int64(s.opt.Limits.Members) {
-			s.note(it, models.RuleArchiveBomb, "register the files unpacked", "more than %d files are in the archives: no further looked into", s.opt.Limits.Members)
+		if !s.counted(it) {
 			return nil
 		}
 		if err := s.entry(it, e); err != nil {
@@ -303,9 +302,7 @@ func index(src source, sign []byte, from, to int64) (int64, error) {
 // entry looks into one member.
 func (s *Scanner) entry(it item, e entry) error {
 	inner := it.member(e.name, it.part(e.data, e.packed))
-	if escapes(e.name) {
-		s.note(inner, models.RuleArchivePath, "do not unpack the archive", "the path %q leaves the folder that the archive is unpacked to", e.name)
-	}
+	s.within(inner, e.name)
 	if e.mode&0o170000 == 0o120000 {
 		s.note(inner, models.RuleArchiveLink, "register the file that it points to", "it is a symbolic link")
 	}

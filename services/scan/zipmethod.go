@@ -1,11 +1,13 @@
 package scan
 
 import (
+	"bytes"
 	"compress/bzip2"
 	"encoding/binary"
 	"fmt"
 	"io"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
@@ -13,7 +15,7 @@ import (
 
 // methods are a zip archive's ways to compress.
 var methods = map[uint16]func(io.Reader) (io.Reader, error){
-	8:  func(r io.Reader) (io.Reader, error) { return inflate(r), nil },
+	8:  func(r io.Reader) (io.Reader, error) { return flate.NewReader(r), nil },
 	12: func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil },
 	14: zipLZMA,
 	93: func(r io.Reader) (io.Reader, error) {
@@ -38,5 +40,5 @@ func zipLZMA(r io.Reader) (io.Reader, error) {
 		return nil, fmt.Errorf("an LZMA dictionary of %d bytes is too large", dictionary)
 	}
 	classic := append(append([]byte{}, head[4:9]...), "\xff\xff\xff\xff\xff\xff\xff\xff"...)
-	return lzma.NewReader(io.MultiReader(newBytes(classic), r))
+	return lzma.NewReader(io.MultiReader(bytes.NewReader(classic), r))
 }
