@@ -117,16 +117,6 @@ type OnlineScoring struct {
 	Filter     *string // of traces; nil for all
 }
 
-// TagValue gives the value of a tag in a list, "" without it.
-func TagValue(tags []Tag, key string) string {
-	for _, t := range tags {
-		if t.Key == key {
-			return t.Value
-		}
-	}
-	return ""
-}
-
 // RecordSourceType reads a source type in any case; ok tells whether it is one.
 func RecordSourceType(text string) (_ string, ok bool) {
 	text = strings.ToUpper(text)

@@ -47,3 +47,11 @@ type Tag struct{ Key, Value string }
 
 // Param is a named text of a run or logged model, written once.
 type Param struct{ Key, Value string }
+
+// CheckActive refuses an experiment that is deleted.
+func (e Experiment) CheckActive() error {
+	if e.Lifecycle != LifecycleActive {
+		return Errorf(KindInvalid, "The experiment %d must be in the 'active' state. Current state is %s.", e.ID, e.Lifecycle)
+	}
+	return nil
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/evaluation"
 	"github.com/slipway-ml/slipway/services/tracking"
+	"github.com/slipway-ml/slipway/services/tracking/search"
 )
 
 // Evaluation handles evaluation datasets, issues and scorers.
@@ -154,7 +155,7 @@ func (e Evaluation) SearchDatasets(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	found, next, err := e.Service.SearchDatasets(c.Request.Context(), evaluation.Query{
+	found, next, err := e.Service.SearchDatasets(c.Request.Context(), search.Query{
 		ExperimentIDs: ids, Filter: in.Filter, OrderBy: in.OrderBy, MaxResults: orDefault(in.MaxResults, 1000), PageToken: in.PageToken,
 	})
 	if err != nil {

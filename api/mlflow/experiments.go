@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/tracking"
+	"github.com/slipway-ml/slipway/services/tracking/search"
 )
 
 type experimentReply struct {
@@ -101,7 +102,7 @@ func (t Tracking) SearchExperiments(c *gin.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	found, next, err := t.Service.SearchExperiments(c.Request.Context(), tracking.Query{
+	found, next, err := t.Service.SearchExperiments(c.Request.Context(), search.Query{
 		Filter: in.Filter, OrderBy: in.OrderBy, View: models.ViewType(in.View), MaxResults: in.MaxResults, PageToken: in.PageToken,
 	})
 	if err != nil {

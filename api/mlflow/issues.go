@@ -6,8 +6,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/slipway-ml/slipway/models"
-	"github.com/slipway-ml/slipway/services/evaluation"
 	"github.com/slipway-ml/slipway/services/tracking"
+	"github.com/slipway-ml/slipway/services/tracking/search"
 )
 
 type issueReply struct {
@@ -106,7 +106,7 @@ func (e Evaluation) SearchIssues(c *gin.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	q := evaluation.Query{Filter: in.Filter, MaxResults: orDefault(in.MaxResults, 100), PageToken: in.PageToken}
+	q := search.Query{Filter: in.Filter, MaxResults: orDefault(in.MaxResults, 100), PageToken: in.PageToken}
 	if in.ExperimentID != "" {
 		id, err := tracking.ParseExperimentID(in.ExperimentID)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/tracking"
+	"github.com/slipway-ml/slipway/services/tracking/search"
 )
 
 type runInfo struct {
@@ -151,7 +152,7 @@ func (t Tracking) searchRuns(ctx context.Context, in searchRunsRequest) (any, er
 	if err != nil {
 		return nil, err
 	}
-	found, next, err := t.Service.SearchRuns(ctx, ids, tracking.Query{
+	found, next, err := t.Service.SearchRuns(ctx, ids, search.Query{
 		Filter: in.Filter, OrderBy: in.OrderBy, View: models.ViewType(in.View), MaxResults: orDefault(in.MaxResults, 1000), PageToken: in.PageToken,
 	})
 	if err != nil {

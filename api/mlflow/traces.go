@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/trace"
 	"github.com/slipway-ml/slipway/services/tracking"
+	"github.com/slipway-ml/slipway/services/tracking/search"
 )
 
 // Traces handles traces, their spans and their assessments.
@@ -281,7 +282,7 @@ func (t Traces) SearchTraces(c *gin.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	q := trace.Query{Filter: in.Filter, OrderBy: in.OrderBy, MaxResults: orDefault(in.MaxResults, 100), PageToken: in.PageToken}
+	q := search.Query{Filter: in.Filter, OrderBy: in.OrderBy, MaxResults: orDefault(in.MaxResults, 100), PageToken: in.PageToken}
 	for _, l := range *in.Locations {
 		if l.Experiment == nil {
 			continue

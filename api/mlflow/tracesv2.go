@@ -6,8 +6,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/slipway-ml/slipway/models"
-	"github.com/slipway-ml/slipway/services/trace"
 	"github.com/slipway-ml/slipway/services/tracking"
+	"github.com/slipway-ml/slipway/services/tracking/search"
 )
 
 // traceInfoV2 is a trace as clients before 3.0 know it.
@@ -117,7 +117,7 @@ func (t Traces) SearchTracesV2(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	found, next, err := t.Service.Search(c.Request.Context(), trace.Query{
+	found, next, err := t.Service.Search(c.Request.Context(), search.Query{
 		ExperimentIDs: ids, Filter: in.Filter, OrderBy: in.OrderBy, MaxResults: orDefault(in.MaxResults, 100), PageToken: in.PageToken,
 	})
 	if err != nil {

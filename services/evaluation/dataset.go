@@ -31,11 +31,13 @@ func checkTags(changes []TagChange) error {
 		if c.Key == "" {
 			return models.Errorf(models.KindInvalid, "Invalid value for parameter 'tags' supplied: a tag has no key")
 		}
-		rules := []lengthRule{{"tags: the key " + c.Key, c.Key, maxTagKey}}
-		if c.Value != nil {
-			rules = append(rules, lengthRule{"tags: the value of " + c.Key, *c.Value, maxTagValue})
+		if err := models.CheckLength("tags: the key "+c.Key, c.Key, maxTagKey); err != nil {
+			return err
 		}
-		if err := checkLengths(rules...); err != nil {
+		if c.Value == nil {
+			continue
+		}
+		if err := models.CheckLength("tags: the value of "+c.Key, *c.Value, maxTagValue); err != nil {
 			return err
 		}
 	}
@@ -68,7 +70,7 @@ func (s *Service) CreateDataset(ctx context.Context, name string, tags []TagChan
 			d.Tags = append(d.Tags, models.Tag{Key: t.Key, Value: *t.Value})
 		}
 	}
-	d.CreatedBy = models.TagValue(d.Tags, models.UserTag)
+	d.CreatedBy = models.ValueOf(d.Tags, models.UserTag)
 	d.UpdatedBy = d.CreatedBy
 	var err error
 	if d.ExperimentIDs, err = distinct(experimentIDs); err != nil {
@@ -203,8 +205,8 @@ func (s *Service) touched(store storage.EvaluationDatasetStore, d *models.Evalua
 }
 
 // SearchDatasets finds datasets, the newest first.
-func (s *Service) SearchDatasets(ctx context.Context, q Query) (found []models.EvaluationDataset, next string, err error) {
-	compiled, of, err := q.compile(search.EvaluationDatasets())
+func (s *Service) SearchDatasets(ctx context.Context, q search.Query) (found []models.EvaluationDataset, next string, err error) {
+	compiled, of, err := q.Compile(search.EvaluationDatasets(), maxPage)
 	if err != nil {
 		return nil, "", err
 	}

@@ -1,6 +1,7 @@
 package evaluation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -13,7 +14,7 @@ const maxIssueName = 250
 
 // CreateIssue stores an issue of an active experiment.
 func (s *Service) CreateIssue(ctx context.Context, i models.Issue) (models.Issue, error) {
-	if err := checkLengths(lengthRule{"name", i.Name, maxIssueName}, lengthRule{"created_by", i.CreatedBy, maxName}); err != nil {
+	if err := cmp.Or(models.CheckLength("name", i.Name, maxIssueName), models.CheckLength("created_by", i.CreatedBy, maxName)); err != nil {
 		return i, err
 	}
 	if i.Status == "" {
@@ -70,8 +71,8 @@ func (s *Service) UpdateIssue(ctx context.Context, id string, u models.IssueUpda
 
 // SearchIssues finds issues, the worst first, then the newest; byTraces counts
 // each one's traces.
-func (s *Service) SearchIssues(ctx context.Context, q Query, byTraces bool) (found []models.Issue, next string, err error) {
-	compiled, of, err := q.compile(search.Issues())
+func (s *Service) SearchIssues(ctx context.Context, q search.Query, byTraces bool) (found []models.Issue, next string, err error) {
+	compiled, of, err := q.Compile(search.Issues(), maxPage)
 	if err != nil {
 		return nil, "", err
 	}

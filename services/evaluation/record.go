@@ -155,7 +155,7 @@ func (p parsed) record(now int64) models.EvaluationRecord {
 
 // Records lists a page of a dataset's records, the oldest first.
 func (s *Service) Records(ctx context.Context, id string, limit int64, token string) (list []models.EvaluationRecord, next string, err error) {
-	compiled, of, err := Query{MaxResults: limit, PageToken: token}.compile(search.Vocabulary{})
+	compiled, of, err := search.Query{MaxResults: limit, PageToken: token}.Compile(search.Vocabulary{}, maxPage)
 	if err != nil {
 		return nil, "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/tracking"
 	"github.com/slipway-ml/slipway/services/tracking/search"
 	"github.com/slipway-ml/slipway/storage"
 )
@@ -27,7 +28,7 @@ func (s *Service) RegisterScorer(ctx context.Context, experimentID int64, name, 
 	v.Serialized, v.CreatedMS = serialized, s.nowMS()
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
 		store := tx.Scorers() // before anything is read: two registrations at once are numbered
-		if err := active(tx, experimentID); err != nil {
+		if _, err := tracking.ActiveExperiment(tx, experimentID); err != nil {
 			return err
 		}
 		v.Scorer, err = store.Find(experimentID, name)
@@ -121,7 +122,7 @@ func (s *Service) ScorersIn(ctx context.Context, experimentIDs []int64) (list []
 // ScorersOf lists the highest version of each scorer in an active experiment.
 func (s *Service) ScorersOf(ctx context.Context, experimentID int64) (list []models.ScorerVersion, err error) {
 	err = s.DB.View(ctx, func(tx storage.Tx) error {
-		if err := active(tx, experimentID); err != nil {
+		if _, err := tracking.ActiveExperiment(tx, experimentID); err != nil {
 			return err
 		}
 		list, err = tx.Scorers().Latest([]int64{experimentID})
@@ -133,7 +134,7 @@ func (s *Service) ScorersOf(ctx context.Context, experimentID int64) (list []mod
 // find gives a scorer of an active experiment.
 func find(tx storage.Tx, experimentID int64, name string) (models.Scorer, error) {
 	store := tx.Scorers()
-	if err := active(tx, experimentID); err != nil {
+	if _, err := tracking.ActiveExperiment(tx, experimentID); err != nil {
 		return models.Scorer{}, err
 	}
 	return store.Find(experimentID, name)

@@ -42,9 +42,6 @@ func (s *Service) Info(ctx context.Context, id string) (t models.Trace, err erro
 // Infos reads what is told of traces; those that are unknown, or of none of
 // the experiments where some are named, are left out.
 func (s *Service) Infos(ctx context.Context, ids []string, within []int64) (list []models.Trace, err error) {
-	if len(ids) > maxBatch {
-		return nil, models.Errorf(models.KindInvalid, "trace_ids: %d traces are more than the %d that are read at once", len(ids), maxBatch)
-	}
 	err = s.DB.View(ctx, func(tx storage.Tx) error {
 		list, err = infos(tx, ids, within)
 		return err
@@ -53,6 +50,9 @@ func (s *Service) Infos(ctx context.Context, ids []string, within []int64) (list
 }
 
 func infos(tx storage.Tx, ids []string, within []int64) ([]models.Trace, error) {
+	if len(ids) > maxBatch {
+		return nil, models.Errorf(models.KindInvalid, "trace_ids: %d traces are more than the %d that are read at once", len(ids), maxBatch)
+	}
 	list, err := tx.Traces().Load(ids)
 	if err != nil || len(within) == 0 {
 		return list, err
@@ -73,9 +73,6 @@ func infos(tx storage.Tx, ids []string, within []int64) ([]models.Trace, error) 
 // Batch reads traces with their spans; those whose spans are not all here are
 // left out.
 func (s *Service) Batch(ctx context.Context, ids []string, within []int64) (list []Whole, err error) {
-	if len(ids) > maxBatch {
-		return nil, models.Errorf(models.KindInvalid, "trace_ids: %d traces are more than the %d that are read at once", len(ids), maxBatch)
-	}
 	err = s.DB.View(ctx, func(tx storage.Tx) error {
 		list = nil
 		found, err := infos(tx, ids, within)

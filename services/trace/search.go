@@ -3,7 +3,6 @@ package trace
 import (
 	"context"
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/slipway-ml/slipway/models"
@@ -11,35 +10,19 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
-// Query is a search of traces as its caller writes it.
-type Query struct {
-	ExperimentIDs []int64
-	Filter        string
-	OrderBy       []string
-	MaxResults    int64
-	PageToken     string
-}
-
 // Search finds traces of experiments, the newest first.
-func (s *Service) Search(ctx context.Context, q Query) (found []models.Trace, next string, err error) {
-	if q.MaxResults < 1 || q.MaxResults > maxPage {
-		return nil, "", models.InvalidValue("max_results", q.MaxResults, "It must be at least 1 and at most "+strconv.Itoa(maxPage)+".")
-	}
-	compiled := models.Search{ExperimentIDs: q.ExperimentIDs, Limit: int(q.MaxResults)}
-	if compiled.Filter, err = filter(q.Filter); err != nil {
+func (s *Service) Search(ctx context.Context, q search.Query) (found []models.Trace, next string, err error) {
+	compiled, of, err := q.Compile(search.Traces(), maxPage)
+	if err != nil {
 		return nil, "", err
 	}
-	if compiled.Order, err = search.Traces().Order(q.OrderBy); err != nil {
+	if err := meant(compiled.Filter); err != nil {
 		return nil, "", err
 	}
 	for i, o := range compiled.Order {
 		if o.Entity == models.EntityAttribute {
 			compiled.Order[i].Entity, compiled.Order[i].Key = meaning(o.Key)
 		}
-	}
-	of := search.Name(compiled.Order)
-	if err := search.Begin(&compiled, q.PageToken, of); err != nil {
-		return nil, "", err
 	}
 	var at models.Position
 	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
@@ -49,21 +32,21 @@ func (s *Service) Search(ctx context.Context, q Query) (found []models.Trace, ne
 	return found, search.Token(at, of), err
 }
 
-// filter reads a filter; some attributes are tags, metadata or spans in truth.
-func filter(text string) ([]models.Condition, error) {
-	list, err := search.Traces().Filter(text)
+// meant puts in their place attributes that are tags, metadata or spans in
+// truth.
+func meant(list []models.Condition) error {
 	for i, c := range list {
 		switch {
 		case c.Entity == models.EntityMetadata && c.Key == models.MetaSourceRun && c.Op == models.OpEqual:
 			list[i].Entity, list[i].Key = models.EntityAttribute, "run_id"
 		case c.Entity != models.EntityAttribute || (c.Key == "run_id" && c.Op == models.OpEqual):
 		case c.Key == "prompt" && strings.Count(c.Text, "/") != 1:
-			return nil, models.Errorf(models.KindInvalid, "Invalid prompts filter value '%s'. Expected format: prompt = \"name/version\"", c.Text)
+			return models.Errorf(models.KindInvalid, "Invalid prompts filter value '%s'. Expected format: prompt = \"name/version\"", c.Text)
 		default:
 			list[i].Entity, list[i].Key = meaning(c.Key)
 		}
 	}
-	return list, err
+	return nil
 }
 
 func meaning(attribute string) (models.Entity, string) {
@@ -89,7 +72,10 @@ type Correlation struct {
 func (s *Service) Correlate(ctx context.Context, experimentIDs []int64, first, second, base string) (c Correlation, err error) {
 	var parts [3][]models.Condition
 	for i, text := range []string{base, first, second} {
-		if parts[i], err = filter(text); err != nil {
+		if parts[i], err = search.Traces().Filter(text); err != nil {
+			return c, err
+		}
+		if err := meant(parts[i]); err != nil {
 			return c, err
 		}
 	}

@@ -38,15 +38,6 @@ func checkID(id string) error {
 	return nil
 }
 
-// active finds an experiment that can be added to.
-func active(tx storage.Tx, id int64) (models.Experiment, error) {
-	e, err := tx.Experiments().Get(id)
-	if err == nil && e.Lifecycle != models.LifecycleActive {
-		err = models.Errorf(models.KindInvalid, "The experiment %d must be in the 'active' state. Current state is %s.", id, e.Lifecycle)
-	}
-	return e, err
-}
-
 // location is where a trace's files are.
 func location(e models.Experiment, id string) models.Tag {
 	return models.Tag{Key: models.TagTraceLocation, Value: models.JoinURI(e.ArtifactLocation, "traces", id, "artifacts")}

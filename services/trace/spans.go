@@ -108,10 +108,10 @@ func logPart(tx storage.Tx, e models.Experiment, p *part) error {
 	switch {
 	case err != nil:
 		return err
-	case made && e.Lifecycle != models.LifecycleActive:
-		_, err := active(tx, e.ID)
-		return err
 	case made:
+		if err := e.CheckActive(); err != nil {
+			return err
+		}
 		return tx.Spans().Log(key, p.spans)
 	}
 	t, err := tx.Traces().Lock(p.id)

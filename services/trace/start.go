@@ -2,8 +2,10 @@ package trace
 
 import (
 	"context"
+	"slices"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/tracking"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -22,12 +24,10 @@ func (s *Service) Start(ctx context.Context, t models.Trace) (out models.Trace, 
 		}
 	}
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
-		e, err := active(tx, t.ExperimentID)
+		whole, err := placed(tx, t)
 		if err != nil {
 			return err
 		}
-		whole := t
-		whole.Tags = models.WithTag(append([]models.Tag(nil), t.Tags...), models.TagTraceLocation, location(e, t.ID).Value)
 		key, made, err := tx.Traces().Create(whole)
 		if err == nil && !made {
 			key, err = s.finish(tx, whole)
@@ -44,6 +44,13 @@ func (s *Service) Start(ctx context.Context, t models.Trace) (out models.Trace, 
 		return err
 	})
 	return out, err
+}
+
+// placed is a trace with the place of its files, in an active experiment.
+func placed(tx storage.Tx, t models.Trace) (models.Trace, error) {
+	e, err := tracking.ActiveExperiment(tx, t.ExperimentID)
+	t.Tags = models.WithTag(slices.Clone(t.Tags), models.TagTraceLocation, location(e, t.ID).Value)
+	return t, err
 }
 
 // finish tells the whole of a trace that is there.
@@ -93,12 +100,10 @@ func (s *Service) Begin(ctx context.Context, t models.Trace) (out models.Trace, 
 	derive(&t, t.Metadata)
 	t.Tags, t.Metadata = cutAll(t.Tags, maxTag), cutAll(t.Metadata, maxMetadata)
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
-		e, err := active(tx, t.ExperimentID)
+		whole, err := placed(tx, t)
 		if err != nil {
 			return err
 		}
-		whole := t
-		whole.Tags = models.WithTag(append([]models.Tag(nil), t.Tags...), models.TagTraceLocation, location(e, t.ID).Value)
 		if _, _, err := tx.Traces().Create(whole); err != nil {
 			return err
 		}

@@ -125,17 +125,18 @@ func (s *Service) RenameExperiment(ctx context.Context, id int64, name string) e
 // changeExperiment runs fn if the experiment is active.
 func (s *Service) changeExperiment(ctx context.Context, id int64, fn func(tx storage.Tx) error) error {
 	return s.DB.InTx(ctx, func(tx storage.Tx) error {
-		if _, err := activeExperiment(tx, id); err != nil {
+		if _, err := ActiveExperiment(tx, id); err != nil {
 			return err
 		}
 		return fn(tx)
 	})
 }
 
-func activeExperiment(tx storage.Tx, id int64) (models.Experiment, error) {
+// ActiveExperiment finds an experiment that can be added to.
+func ActiveExperiment(tx storage.Tx, id int64) (models.Experiment, error) {
 	e, err := tx.Experiments().Get(id)
-	if err == nil && e.Lifecycle != models.LifecycleActive {
-		err = models.Errorf(models.KindInvalid, "The experiment %d must be in the 'active' state. Current state is %s.", id, e.Lifecycle)
+	if err == nil {
+		err = e.CheckActive()
 	}
 	return e, err
 }
@@ -180,35 +181,9 @@ func (s *Service) DeleteExperimentTag(ctx context.Context, id int64, key string)
 	return s.changeExperiment(ctx, id, func(tx storage.Tx) error { return tx.Experiments().DeleteTag(id, key) })
 }
 
-// Query is a search as its caller writes it.
-type Query struct {
-	Filter     string
-	OrderBy    []string
-	View       models.ViewType
-	MaxResults int64
-	PageToken  string
-}
-
-// compile reads a query's texts by a noun's vocabulary. of names the search in
-// its page tokens.
-func (q Query) compile(v search.Vocabulary, most int64) (out models.Search, of string, err error) {
-	if err := pageSize(q.MaxResults, most); err != nil {
-		return out, "", err
-	}
-	if out.Filter, err = v.Filter(q.Filter); err != nil {
-		return out, "", err
-	}
-	if out.Order, err = v.Order(q.OrderBy); err != nil {
-		return out, "", err
-	}
-	out.View, out.Limit = q.View, int(q.MaxResults)
-	of = search.Name(out.Order)
-	return out, of, search.Begin(&out, q.PageToken, of)
-}
-
 // SearchExperiments finds experiments, the newest first.
-func (s *Service) SearchExperiments(ctx context.Context, q Query) (found []models.Experiment, next string, err error) {
-	compiled, of, err := q.compile(search.Experiments(), maxPage)
+func (s *Service) SearchExperiments(ctx context.Context, q search.Query) (found []models.Experiment, next string, err error) {
+	compiled, of, err := q.Compile(search.Experiments(), maxPage)
 	if err != nil {
 		return nil, "", err
 	}

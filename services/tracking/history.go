@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/tracking/search"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -32,7 +33,7 @@ func (s *Service) MetricHistory(ctx context.Context, runID, key string, size *in
 	}
 	left := int64(math.MaxInt64)
 	if size != nil {
-		if err := pageSize(*size, math.MaxInt32); err != nil {
+		if err := search.PageSize(*size, math.MaxInt32); err != nil {
 			return "", err
 		}
 		left = *size
@@ -111,7 +112,7 @@ func readToken(token string) (*models.Metric, error) {
 // BulkHistory reads the points of one metric of several runs, ordered by run
 // id, time, step and value; at most size of them.
 func (s *Service) BulkHistory(ctx context.Context, runIDs []string, key string, size int64) (points []models.Metric, err error) {
-	if err := pageSize(size, maxBulkPoints); err != nil {
+	if err := search.PageSize(size, maxBulkPoints); err != nil {
 		return nil, err
 	}
 	return s.eachRun(ctx, runIDs, func(tx storage.Tx, run models.Run, have int) ([]models.Metric, error) {

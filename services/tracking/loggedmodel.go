@@ -40,7 +40,7 @@ func (s *Service) CreateLoggedModel(ctx context.Context, m models.LoggedModel) (
 	m.CreatedMS = s.nowMS()
 	m.UpdatedMS = m.CreatedMS
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
-		e, err := activeExperiment(tx, m.ExperimentID)
+		e, err := ActiveExperiment(tx, m.ExperimentID)
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ type ModelQuery struct {
 
 func (q ModelQuery) compile() (out models.Search, of string, err error) {
 	vocabulary := search.LoggedModels()
-	out, _, err = Query{Filter: q.Filter, View: models.ViewActive, MaxResults: q.MaxResults}.compile(vocabulary, maxModelSearch)
+	out, _, err = search.Query{Filter: q.Filter, View: models.ViewActive, MaxResults: q.MaxResults}.Compile(vocabulary, maxModelSearch)
 	if err != nil {
 		return out, "", err
 	}

@@ -58,7 +58,7 @@ func (s *Service) CreateRun(ctx context.Context, n NewRun) (run models.Run, err 
 		Lifecycle: models.LifecycleActive, Tags: append(tags, models.Tag{Key: tagRunName, Value: named}),
 	}
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
-		e, err := activeExperiment(tx, n.ExperimentID)
+		e, err := ActiveExperiment(tx, n.ExperimentID)
 		if err != nil {
 			return err
 		}
@@ -158,8 +158,8 @@ func (s *Service) setRunLifecycle(ctx context.Context, id string, to models.Life
 }
 
 // SearchRuns finds runs of experiments, those started last first.
-func (s *Service) SearchRuns(ctx context.Context, experimentIDs []int64, q Query) (found []models.Run, next string, err error) {
-	compiled, of, err := q.compile(search.Runs(), maxPage)
+func (s *Service) SearchRuns(ctx context.Context, experimentIDs []int64, q search.Query) (found []models.Run, next string, err error) {
+	compiled, of, err := q.Compile(search.Runs(), maxPage)
 	if err != nil || len(experimentIDs) == 0 {
 		return nil, "", err
 	}

@@ -68,14 +68,6 @@ func (s *Service) cut(field, value string, limit int) (string, error) {
 	return value, nil
 }
 
-// pageSize checks max_results.
-func pageSize(n, most int64) error {
-	if n < 1 || n > most {
-		return models.InvalidValue("max_results", n, "It must be at least 1 and at most "+strconv.FormatInt(most, 10)+".")
-	}
-	return nil
-}
-
 // ParseExperimentID reads an experiment's id, a decimal string on the wire.
 func ParseExperimentID(text string) (int64, error) {
 	id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
