@@ -2,8 +2,9 @@
 // machine in one sitting: MLflow's API beside "mlflow server" and FastTrackML,
 // on SQLite and on Postgres, artifacts beside a plain file server, and
 // slipway-serve beside a bare ONNX Runtime loop, which is the limit, and the
-// check unsafe-code beside reading the files and picklescan. Clients, servers and database share the machine, so read the ratios, and the processor
-// time beside them. It writes a page in Markdown and ends what it started.
+// check unsafe-code beside reading the files and picklescan. Clients, servers
+// and database share the machine, so read the ratios, and the processor time
+// beside them. It writes a page in Markdown and ends what it started.
 package main
 
 import (

@@ -70,5 +70,14 @@ func KindOf(err error) Kind {
 	return KindInternal
 }
 
+// Reason is what a record keeps of an error for people: what went wrong inside
+// is the log's.
+func Reason(err error) string {
+	if KindOf(err) != KindInternal {
+		return err.Error()
+	}
+	return "something went wrong inside Slipway, which its log tells"
+}
+
 // IsKind tells whether an error is of a kind.
 func IsKind(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }

@@ -150,16 +150,11 @@ func (e expectation) json() (json.RawMessage, error) {
 // jsonOf writes a value without escapes for HTML, so that a search finds what
 // its caller sees.
 func jsonOf(field string, value any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
-		return nil, err
-	}
-	if bytes.Contains(b.Bytes(), []byte(`\u0000`)) {
+	text := marshal(value)
+	if bytes.Contains(text, []byte(`\u0000`)) {
 		return nil, invalid(field, "…", "a NUL character cannot be stored; remove it")
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return text, nil
 }
 
 type assessmentAnswer struct {

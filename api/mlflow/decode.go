@@ -100,29 +100,38 @@ func readBody(c *gin.Context) ([]byte, error) {
 	if kind != "application/json" && c.Request.Method != http.MethodGet {
 		return nil, models.Errorf(models.KindInvalid, "Bad Request. Content-Type must be one of ['application/json'].")
 	}
+	body, err := sized(c, maxUnsized)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(body) {
+		return nil, models.Errorf(models.KindInvalid, "The request body is not UTF-8.")
+	}
+	return body, nil
+}
+
+// sized reads a body of maxBody at most, or of unsized where its length is not
+// told, once there is room for it.
+func sized(c *gin.Context, unsized int64) (body []byte, err error) {
 	size := c.Request.ContentLength
 	if size > maxBody {
 		return nil, &http.MaxBytesError{Limit: maxBody}
 	}
-	if size < 0 {
+	told := size >= 0
+	if !told {
 		size = maxUnsized
 	}
 	if err := room(c.Request.Context(), size); err != nil {
 		return nil, err
 	}
-	var body []byte
-	var err error
-	if c.Request.ContentLength < 0 {
-		body, err = io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxUnsized))
-	} else {
+	if told {
 		body = make([]byte, size)
 		_, err = io.ReadFull(c.Request.Body, body)
+	} else {
+		body, err = io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, unsized))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the body: %w", err)
-	}
-	if !utf8.Valid(body) {
-		return nil, models.Errorf(models.KindInvalid, "The request body is not UTF-8.")
 	}
 	return body, nil
 }

@@ -35,12 +35,8 @@ type evaluationDatasetReply struct {
 }
 
 func evaluationDatasetOf(d models.EvaluationDataset) evaluationDatasetReply {
-	tags := make(map[string]string, len(d.Tags))
-	for _, t := range d.Tags {
-		tags[t.Key] = t.Value
-	}
 	return evaluationDatasetReply{
-		ID: d.ID, Name: d.Name, Tags: string(marshal(tags)), Schema: d.Schema, Profile: d.Profile, Digest: d.Digest,
+		ID: d.ID, Name: d.Name, Tags: string(marshal(mapOf(d.Tags))), Schema: d.Schema, Profile: d.Profile, Digest: d.Digest,
 		Created: d.CreatedMS, Updated: d.UpdatedMS, CreatedBy: d.CreatedBy, UpdatedBy: d.UpdatedBy, ExperimentIDs: decimals(d.ExperimentIDs),
 	}
 }

@@ -144,11 +144,7 @@ func (t Tracking) SetModelTags(c *gin.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	list := make([]models.Tag, len(in.Tags))
-	for i, p := range in.Tags {
-		list[i] = models.Tag(p)
-	}
-	return done(c, t.Service.SetModelTags(c.Request.Context(), in.ID, list))
+	return done(c, t.Service.SetModelTags(c.Request.Context(), in.ID, tags(in.Tags)))
 }
 
 // DeleteModelTag handles DELETE logged-models/{id}/tags/{key}; a key may hold

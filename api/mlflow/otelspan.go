@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -130,7 +132,7 @@ func otelValueOf(v any) otelValue {
 		return otelValue{Array: array}
 	case map[string]any:
 		object := &otelObject{}
-		for _, key := range sorted(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			member := otelAttribute{Key: key}
 			if v[key] != nil {
 				value := otelValueOf(v[key])

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
-	"maps"
 	"math"
 	"mime"
 	"net/http"
@@ -82,7 +81,7 @@ func (t Traces) ExportTraces(c *gin.Context) error {
 
 // exported reads the body, which may be compressed.
 func exported(c *gin.Context) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	body, err := sized(c, maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -285,14 +284,4 @@ func appendValue(b []byte, v *common.AnyValue, depth int) []byte {
 	return append(b, "null"...)
 }
 
-func appendText(b []byte, text string) []byte {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(clean(text)); err != nil {
-		return append(b, `""`...)
-	}
-	return append(b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...)
-}
-
-func sorted[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
+func appendText(b []byte, text string) []byte { return appendString(b, clean(text)) }

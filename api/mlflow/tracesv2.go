@@ -59,16 +59,8 @@ func (t Traces) StartTraceV2(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := t.Service.Begin(c.Request.Context(), models.Trace{ExperimentID: id, StartMS: in.StartMS, Metadata: keyTags(in.Metadata), Tags: keyTags(in.Tags)})
+	out, err := t.Service.Begin(c.Request.Context(), models.Trace{ExperimentID: id, StartMS: in.StartMS, Metadata: tags(in.Metadata), Tags: tags(in.Tags)})
 	return answerTraceV2(c, out, err)
-}
-
-func keyTags(pairs []keyPair) []models.Tag {
-	out := make([]models.Tag, len(pairs))
-	for i, p := range pairs {
-		out[i] = models.Tag(p)
-	}
-	return out
 }
 
 // EndTraceV2 handles PATCH traces/{trace_id} of API 2.0.
@@ -87,7 +79,7 @@ func (t Traces) EndTraceV2(c *gin.Context) error {
 	if in.Status == "" || in.Status == "TRACE_STATUS_UNSPECIFIED" {
 		state = models.TraceUnspecified
 	}
-	out, err := t.Service.End(c.Request.Context(), in.ID, in.AtMS, state, keyTags(in.Metadata), keyTags(in.Tags))
+	out, err := t.Service.End(c.Request.Context(), in.ID, in.AtMS, state, tags(in.Metadata), tags(in.Tags))
 	return answerTraceV2(c, out, err)
 }
 

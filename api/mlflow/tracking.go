@@ -29,7 +29,7 @@ func (r runRef) id() (string, error) {
 	return "", missing("run_id")
 }
 
-func tags(pairs []pair) []models.Tag {
+func tags[T pair | keyPair](pairs []T) []models.Tag {
 	out := make([]models.Tag, len(pairs))
 	for i, p := range pairs {
 		out[i] = models.Tag(p)

@@ -98,10 +98,7 @@ func (w Verifier) Work(ctx context.Context, j job.Job) error {
 	switch {
 	case err != nil:
 		w.Log.WarnContext(ctx, "a verification ended early", "verification_id", v.ID, "error", err)
-		r.v.State, r.v.Reason = models.VerificationErrored, "it ended early: something went wrong inside Slipway, which its log tells"
-		if models.KindOf(err) != models.KindInternal {
-			r.v.Reason = "it ended early: " + err.Error()
-		}
+		r.v.State, r.v.Reason = models.VerificationErrored, "it ended early: "+models.Reason(err)
 	case r.v.Report.Missing+r.v.Report.Changed > 0:
 		r.v.State = models.VerificationFailed
 		r.v.Reason = fmt.Sprintf("%d files are missing, %d are changed", r.v.Report.Missing, r.v.Report.Changed)

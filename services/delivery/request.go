@@ -84,11 +84,11 @@ func environment(tx storage.Tx, model, name string) (models.RegisteredModel, mod
 	if err != nil {
 		return m, models.EnvironmentSpec{}, err
 	}
-	rev, err := tx.Pipelines().Current(m.ID)
-	if models.IsKind(err, models.KindNotFound) {
+	if !m.Pipelined {
 		return m, models.EnvironmentSpec{}, models.Errorf(models.KindNotFound,
 			"model %q has no pipeline, so no environments: apply one with slipway pipeline apply", model)
 	}
+	rev, err := tx.Pipelines().Current(m.ID)
 	if err != nil {
 		return m, models.EnvironmentSpec{}, err
 	}
@@ -207,10 +207,6 @@ func (s *Service) AliasRequested(ctx context.Context, model, alias string, versi
 	var spec models.EnvironmentSpec
 	live := false
 	err = s.DB.Look(ctx, func(tx storage.Tx) error {
-		m, err := tx.RegisteredModels().Get(model)
-		if err == nil && !m.Pipelined {
-			return nil // plain MLflow
-		}
 		m, found, err := environment(tx, model, alias)
 		if models.IsKind(err, models.KindNotFound) {
 			return nil // plain MLflow

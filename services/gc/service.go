@@ -121,20 +121,13 @@ func (w Worker) Work(ctx context.Context, j job.Job) error {
 	c.gc.State = models.GCDone
 	if err != nil {
 		w.Log.WarnContext(ctx, "gc ended early", "gc_id", g.ID, "error", err)
-		c.gc.State, c.gc.Reason = models.GCFailed, "it ended early: "+reason(err)+"; what is left goes with the next gc"
+		c.gc.State, c.gc.Reason = models.GCFailed, "it ended early: "+models.Reason(err)+"; what is left goes with the next gc"
 	}
 	if err := w.DB.InTx(context.WithoutCancel(ctx), func(tx storage.Tx) error { return c.end(tx) }); err != nil {
 		return err
 	}
 	w.Metrics.count(c.gc)
 	return nil
-}
-
-func reason(err error) string {
-	if kind := models.KindOf(err); kind != models.KindInternal {
-		return err.Error()
-	}
-	return "something went wrong inside Slipway, which its log tells"
 }
 
 // end writes how it ended, and what was removed into the audit log.

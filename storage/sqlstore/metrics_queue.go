@@ -43,7 +43,8 @@ func (q queueGauges) Collect(out chan<- prometheus.Metric) {
 	found, err := q.jobs(ctx)
 	workers := 0
 	if err == nil {
-		err = q.queue.QueryRowContext(ctx, q.sql("SELECT count(*) FROM worker WHERE expires_us > {now}", "SELECT count(*) FROM worker WHERE expires_us > {now}")).Scan(&workers)
+		const living = "SELECT count(*) FROM worker WHERE expires_us > {now}"
+		err = q.queue.QueryRowContext(ctx, q.sql(living, living)).Scan(&workers)
 	}
 	if err != nil {
 		q.log.WarnContext(ctx, "the database did not answer a scrape", "error", err)

@@ -40,10 +40,6 @@ func (db *DB) migrate(ctx context.Context) error {
 		return err
 	}
 	quiet := slog.New(demoted{db.log.Handler()})
-	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
-	if err != nil {
-		return err
-	}
 	if err := db.found(ctx, pool); err != nil {
 		return fmt.Errorf("make the database's tables: %w", err)
 	}
@@ -65,6 +61,10 @@ func (db *DB) migrate(ctx context.Context) error {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
+	}
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
+	if err != nil {
+		return err
 	}
 	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("migrate the job queue: %w", err)

@@ -138,10 +138,7 @@ func (q *turns) commit(b *shared) {
 	if b.err != nil || b.taken == 0 {
 		return
 	}
-	ctx, cancel := context.Background(), func() {}
-	if q.db.limit > 0 {
-		ctx, cancel = context.WithTimeout(ctx, q.db.limit)
-	}
+	ctx, cancel := q.db.limited(context.Background())
 	defer cancel()
 	b.others = len(b.waiting)
 	if b.err = b.commit(ctx); b.err != nil {

@@ -64,16 +64,7 @@ func TestEveryRouteSaysThatPostgresIsAway(t *testing.T) {
 	cluster.Stop(t)
 	var asked sync.WaitGroup
 	for _, c := range calls {
-		asked.Go(func() {
-			began := time.Now()
-			r := w.Do(c.method, c.path, c.body)
-			if took := time.Since(began); took > 30*time.Second {
-				t.Errorf("%s %s: it took %s", c.method, c.path, took)
-			}
-			if r.Status != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
-				t.Errorf("%s %s: %d, Retry-After %q: %s", c.method, c.path, r.Status, r.Header.Get("Retry-After"), r.Body)
-			}
-		})
+		asked.Go(func() { unavailable(t, w, c.method, c.path, c.body) })
 	}
 	asked.Wait()
 	metrics := w.Do(http.MethodGet, "/metrics", nil)
@@ -84,6 +75,18 @@ func TestEveryRouteSaysThatPostgresIsAway(t *testing.T) {
 		return w.Do(http.MethodGet, "/health", nil).Status == http.StatusOK &&
 			w.Do(http.MethodPost, "/api/2.0/mlflow/runs/create", object{"experiment_id": "0"}).Status == http.StatusOK
 	})
+}
+
+// unavailable asks what must be answered in time by 503 and when to try again.
+func unavailable(t *testing.T, w *world.World, method, path string, body any) {
+	began := time.Now()
+	r := w.Do(method, path, body)
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("%s %s: it took %s", method, path, took)
+	}
+	if r.Status != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+		t.Errorf("%s %s: %d, Retry-After %q: %s", method, path, r.Status, r.Header.Get("Retry-After"), r.Body)
+	}
 }
 
 // A Postgres that stands still, with its connections open, keeps no request
@@ -114,16 +117,7 @@ func TestAFrozenPostgresKeepsNobody(t *testing.T) {
 		{"GET", "/api/v1/promotions/1?wait=30s", nil},
 		{"POST", "/api/v1/gc", object{"older_than": "1h"}},
 	} {
-		asked.Go(func() {
-			began := time.Now()
-			r := w.Do(c.method, c.path, c.body)
-			if took := time.Since(began); took > 30*time.Second {
-				t.Errorf("%s %s: it took %s", c.method, c.path, took)
-			}
-			if r.Status != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
-				t.Errorf("%s %s: %d, Retry-After %q: %s", c.method, c.path, r.Status, r.Header.Get("Retry-After"), r.Body)
-			}
-		})
+		asked.Go(func() { unavailable(t, w, c.method, c.path, c.body) })
 	}
 	asked.Wait()
 	cluster.Thaw(t)
