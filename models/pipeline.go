@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Pipeline is the delivery configuration of one registered model, parsed and
 // with its defaults filled in. It holds only what really runs.
@@ -51,13 +54,16 @@ type StepSpec struct {
 	Dataset    *DatasetRef       `json:"dataset,omitempty"`
 	Thresholds []Threshold       `json:"thresholds,omitempty"` // in the document's order
 	Compare    *CompareSpec      `json:"compare,omitempty"`
-	Exclude    []string          `json:"exclude,omitempty"` // images left out, by path
-	MaxDet     int               `json:"max_det,omitempty"` // boxes kept of an image
 	Env        map[string]string `json:"env,omitempty"`
+	Settings   json.RawMessage   `json:"settings,omitempty"` // the check's own, with its defaults
+}
 
-	Fail  []UnsafeRule `json:"fail,omitempty"`  // rules of unsafe-code that fail, whatever their default
-	Warn  []UnsafeRule `json:"warn,omitempty"`  // that warn
-	Allow []string     `json:"allow,omitempty"` // rules, globals, paths and requirements that are left out
+// Read reads the check's own settings into a struct.
+func (s StepSpec) Read(into any) error {
+	if err := json.Unmarshal(s.Settings, into); err != nil {
+		return Errorf(KindInvalid, "the settings of step %q do not read: apply the pipeline again", s.Name).Because(err)
+	}
+	return nil
 }
 
 // CompareSpec asks that a version be no worse than what an environment runs.

@@ -80,6 +80,8 @@ type Report struct {
 	Measurements []Measurement
 	Findings     []Finding
 	Facts        map[string]string // what else it says, such as the output's layout
+	Figures      Figures           // drawn by its page; kept as the attachment figures.json
+	Attachments  []Attachment      // files kept with it
 	Verdict      Verdict
 	Key          string // of the check with all its inputs: same key, same figures; "" where they are not kept for reuse
 }

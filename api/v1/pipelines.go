@@ -78,7 +78,7 @@ func (p Pipelines) LintPipeline(_ context.Context, r server.LintPipelineRequestO
 // GetPipelineSchema gives the JSON Schema of a document.
 func (p Pipelines) GetPipelineSchema(context.Context, server.GetPipelineSchemaRequestObject) (server.GetPipelineSchemaResponseObject, error) {
 	var schema server.GetPipelineSchema200JSONResponse
-	if err := json.Unmarshal(pipeline.Schema(), &schema); err != nil {
+	if err := json.Unmarshal(p.Service.Grammar.Schema(), &schema); err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
 	}
 	return schema, nil

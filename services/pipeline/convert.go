@@ -17,7 +17,6 @@ const (
 	defaultRequestTimeout = 30 * time.Second
 	defaultRollbackWindow = 30 * time.Minute
 	defaultMaxWait        = 2 * time.Hour
-	defaultMaxDet         = 300
 	defaultDelta          = 0.01
 	defaultAlpha          = 0.05
 	defaultDeaths         = 3
@@ -25,7 +24,7 @@ const (
 )
 
 // pipeline fills in the defaults of a document that has no problems.
-func (doc document) pipeline() models.Pipeline {
+func (g *Grammar) pipeline(t *tree, doc document) (models.Pipeline, error) {
 	p := models.Pipeline{
 		Model:        doc.Model,
 		On:           models.Trigger(cmp.Or(doc.On, string(models.TriggerRegistered))),
@@ -37,46 +36,48 @@ func (doc document) pipeline() models.Pipeline {
 	}
 	if doc.Validation != nil {
 		names := map[string]bool{}
-		for _, step := range doc.Validation.Steps {
-			p.Validation.Steps = append(p.Validation.Steps, step.spec(names))
+		for i, step := range doc.Validation.Steps {
+			spec := step.spec(names, g.checks[step.Check])
+			var err error
+			if spec.Settings, err = g.checks[step.Check].spec(stepAt(t, i)); err != nil {
+				return p, err
+			}
+			p.Validation.Steps = append(p.Validation.Steps, spec)
 		}
 	}
 	base := doc.Serving.over(models.ServingSpec{Replicas: 1, Timeout: defaultRequestTimeout})
 	for name, env := range doc.Environments {
 		p.Environments[name] = env.spec(base)
 	}
-	return p
+	return p, nil
 }
 
-func (s stepDoc) spec(names map[string]bool) models.StepSpec {
+// stepAt gives a step's mapping as it is written.
+func stepAt(t *tree, index int) any {
+	doc, _ := t.value.(map[string]any)
+	validation, _ := doc["validation"].(map[string]any)
+	steps, _ := validation["steps"].([]any)
+	return steps[index] // it has been decoded
+}
+
+func (s stepDoc) spec(names map[string]bool, check Check) models.StepSpec {
 	spec := models.StepSpec{
 		Name: s.name(names), Check: s.Check, Run: s.Run, Timeout: s.Timeout.or(defaultStepTimeout),
-		Thresholds: s.Thresholds, Exclude: s.Exclude, Env: texted(s.Env), Fail: ruled(s.Fail), Warn: ruled(s.Warn), Allow: s.Allow,
+		Thresholds: s.Thresholds, Env: texted(s.Env),
 	}
 	if s.Dataset != "" {
 		ref, _ := models.ParseDatasetRef(string(s.Dataset)) // its form has been checked
 		spec.Dataset = &ref
-	}
-	if s.Check == "detection" {
-		spec.MaxDet = or(s.MaxDet, defaultMaxDet)
 	}
 	if s.Compare != nil {
 		spec.Compare = &models.CompareSpec{
 			Against: string(s.Compare.Against), NoWorseThan: *s.Compare.NoWorseThan, Metrics: s.Compare.Metrics,
 		}
 		if spec.Compare.Metrics == nil {
-			spec.Compare.Metrics = []string{"map50", "map50_95"}
+			spec.Compare.Metrics = check.Compare
 		}
 	}
 	return spec
-}
-
-func ruled(names []unsafeRule) []models.UnsafeRule {
-	var rules []models.UnsafeRule
-	for _, name := range names {
-		rules = append(rules, models.UnsafeRule(name))
-	}
-	return rules
 }
 
 // name gives a step a name that no other has: its own, its check's, or its

@@ -1,8 +1,8 @@
 package pipeline
 
-// document is the grammar of slipway.yaml. Its tags are the only declaration:
-// the JSON Schema, the lint and the decoder all come from them. A field stands
-// here when something runs it.
+// document is the grammar of slipway.yaml. Its tags and the declarations of the
+// checks are the only ones: the JSON Schema, the lint and the decoder all come
+// from them. A field stands here when something runs it.
 type document struct {
 	Model        string                   `yaml:"model" jsonschema:"minLength=1" jsonschema_description:"The registered model this pipeline delivers."`
 	On           string                   `yaml:"on,omitempty" jsonschema:"enum=registered,enum=manual,default=registered" jsonschema_description:"registered: validate each new version by itself. manual: when asked."`
@@ -16,27 +16,23 @@ type validationDoc struct {
 	Steps []stepDoc `yaml:"steps" jsonschema:"minItems=1" jsonschema_description:"Run in this order; the first that does not pass ends the validation."`
 }
 
-// stepDoc is a check or a command; stepFields says which field goes with which.
+// stepDoc is a check or a command. A check's own fields stand beside these, as
+// it declares them.
 type stepDoc struct {
-	Check      string           `yaml:"check,omitempty" jsonschema:"enum=integrity,enum=unsafe-code,enum=onnx,enum=detection" jsonschema_description:"integrity: the files match their digests and MLmodel names what is there. unsafe-code: pickles, archives, layers, scripts and requirements hold no hidden code. onnx: it loads and answers. detection: average precision on a labelled data set."`
+	Check      string           `yaml:"check,omitempty"`
 	Run        string           `yaml:"run,omitempty" jsonschema:"minLength=1" jsonschema_description:"A shell command, in a folder that holds the model's files. Leave report.xml (JUnit) or measurements.json there or in $SLIPWAY_OUTPUT_DIR to have them in the report."`
 	Name       string           `yaml:"name,omitempty" jsonschema:"minLength=1,maxLength=100" jsonschema_description:"Shown in reports; the check's name or the command's first word by default."`
 	Timeout    duration         `yaml:"timeout,omitempty"`
 	Dataset    datasetRef       `yaml:"dataset,omitempty"`
 	Thresholds thresholds       `yaml:"thresholds,omitempty"`
 	Compare    *compareDoc      `yaml:"compare,omitempty"`
-	Exclude    []string         `yaml:"exclude,omitempty" jsonschema_description:"Images of the data set to leave out, by path, such as one that does not decode."`
-	MaxDet     *int             `yaml:"max_det,omitempty" jsonschema:"minimum=1,maximum=10000,default=300" jsonschema_description:"Boxes kept of each image."`
 	Env        map[string]value `yaml:"env,omitempty"`
-	Fail       []unsafeRule     `yaml:"fail,omitempty" jsonschema_description:"Rules of unsafe-code that fail the step, whatever their default."`
-	Warn       []unsafeRule     `yaml:"warn,omitempty" jsonschema_description:"Rules of unsafe-code that warn, whatever their default."`
-	Allow      []string         `yaml:"allow,omitempty" jsonschema_description:"What unsafe-code leaves out: a rule, a global by its exact name such as my_package.Scaler, a path or a pattern of paths, or a line of requirements."`
 }
 
 type compareDoc struct {
 	Against     name     `yaml:"against" jsonschema_description:"The environment whose live version must not be better by more than no_worse_than."`
 	NoWorseThan *float64 `yaml:"no_worse_than" jsonschema:"minimum=0" jsonschema_description:"How far each metric may fall below the live version's."`
-	Metrics     []string `yaml:"metrics,omitempty" jsonschema:"minItems=1" jsonschema_description:"What is compared; map50 and map50_95 by default."`
+	Metrics     []string `yaml:"metrics,omitempty" jsonschema:"minItems=1" jsonschema_description:"What is compared; what the check says by default."`
 }
 
 type buildDoc struct {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"fmt"
 	"mime"
 	"strings"
 
@@ -25,15 +26,23 @@ func mediaType(text []byte, contentType string) string {
 }
 
 // Grammar parses and lints documents.
-type Grammar struct{ schema compiled }
+type Grammar struct {
+	schema compiled
+	checks map[string]Check
+}
 
-// NewGrammar makes the grammar ready; it fails only if this package is wrong.
-func NewGrammar() (*Grammar, error) {
-	schema, err := compile()
+// NewGrammar makes the grammar of documents that ask for these checks; it fails
+// only where their declarations are wrong.
+func NewGrammar(checks []Check) (*Grammar, error) {
+	schema, err := compile(checks)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make the grammar of pipelines: %w", err)
 	}
-	return &Grammar{schema: schema}, nil
+	g := &Grammar{schema: schema, checks: map[string]Check{}}
+	for _, c := range checks {
+		g.checks[c.Name] = c
+	}
+	return g, nil
 }
 
 // Parse reads a document. Its problems, in the order of lines, come with no
@@ -51,12 +60,16 @@ func (g *Grammar) Parse(text []byte, mediaType string, known Names) (models.Pipe
 		}
 	}
 	if len(t.problems) == 0 {
-		rules(t, doc, known)
+		g.rules(t, doc, known)
 	}
 	if len(t.problems) > 0 {
 		fields, _ := t.value.(map[string]any)
 		model, _ := fields["model"].(string)
 		return models.Pipeline{Model: model}, sortProblems(t.problems)
 	}
-	return doc.pipeline(), nil
+	p, err := g.pipeline(t, doc)
+	if err != nil {
+		return p, []Problem{{Line: 1, Column: 1, Message: err.Error()}}
+	}
+	return p, nil
 }

@@ -8,35 +8,8 @@ import (
 	"time"
 )
 
-// check is a built-in check as the document sees it.
-type check struct {
-	fields  []string // of a step, besides those every step has
-	metrics []string // what it measures: what thresholds may name
-}
-
-// classMetrics are the measurements of one class.
-var classMetrics = []string{"ap50[CLASS]", "ap50_95[CLASS]"}
-
-// checks are the built-in ones. A new check adds its line here and its name to
-// stepDoc; a test of package checks holds the two lists together.
-var checks = map[string]check{
-	"integrity": {metrics: []string{"files", "bytes"}},
-	"unsafe-code": {
-		fields:  []string{"fail", "warn", "allow"},
-		metrics: []string{"files", "bytes", "members", "unpacked_bytes", "pickles", "globals", "findings"},
-	},
-	"onnx": {metrics: []string{"ir_version", "opset", "load_ms", "answer_ms"}},
-	"detection": {
-		fields:  []string{"dataset", "compare", "exclude", "max_det"},
-		metrics: append([]string{"map50", "map50_95", "map75", "images", "backgrounds", "boxes", "detections"}, classMetrics...),
-	},
-}
-
-// Checks names the built-in checks that a document may ask for.
-func Checks() []string { return slices.Sorted(maps.Keys(checks)) }
-
 // rules says what the schema cannot: how fields go together.
-func rules(t *tree, doc document, known Names) {
+func (g *Grammar) rules(t *tree, doc document, known Names) {
 	for path, at := range t.places {
 		if at.value != nil && at.value.ShortTag() == "!!str" && path != "" {
 			expressions(t, path, at.value, known)
@@ -44,7 +17,7 @@ func rules(t *tree, doc document, known Names) {
 	}
 	modelName(t, doc.Model)
 	if doc.Validation != nil {
-		stepRules(t, doc)
+		g.stepRules(t, doc)
 	}
 	serving(t, "serving", doc.Serving)
 	for _, env := range slices.Sorted(maps.Keys(doc.Environments)) {
@@ -59,7 +32,7 @@ func modelName(t *tree, model string) {
 	}
 }
 
-func stepRules(t *tree, doc document) {
+func (g *Grammar) stepRules(t *tree, doc document) {
 	names := map[string]int{}
 	for i, step := range doc.Validation.Steps {
 		path := fmt.Sprintf("validation.steps[%d]", i)
@@ -67,22 +40,25 @@ func stepRules(t *tree, doc document) {
 			t.at(path+".name", "the name %q is taken by step %d", step.Name, first+1)
 		}
 		names[step.Name] = i
-		stepFields(t, path, step)
+		check := g.checks[step.Check]
+		stepFields(t, path, step, check)
 		positive(t, path+".timeout", step.Timeout)
-		stepMetrics(t, path, step)
 		environmentNames(t, path+".env", step.Env)
-		unsafeRules(t, path, step)
-		if step.Compare != nil {
-			compareRules(t, path+".compare", step, doc)
+		if step.Run != "" {
+			continue // a command measures what it likes
 		}
+		stepMetrics(t, path, step, check)
+		if step.Compare != nil && check.Compare != nil {
+			compareRules(t, path+".compare", step, check, doc)
+		}
+		ownRules(t, path, check, stepAt(t, i))
 	}
 }
 
-// stepFields refuses a field that means nothing to its step.
-func stepFields(t *tree, path string, step stepDoc) {
-	common := []string{"check", "name", "timeout", "thresholds"}
-	allowedHere := append(common, checks[step.Check].fields...)
-	kind := "check: " + step.Check
+// stepFields refuses a field that means nothing to its step, and asks for what
+// it needs.
+func stepFields(t *tree, path string, step stepDoc, check Check) {
+	allowedHere, kind := check.allowed(), "check: "+step.Check
 	if step.Run != "" {
 		allowedHere, kind = []string{"run", "name", "timeout", "thresholds", "dataset", "env"}, "a run: step"
 	}
@@ -93,68 +69,52 @@ func stepFields(t *tree, path string, step stepDoc) {
 			t.allow(allowedHere)
 		}
 	}
-	if step.Check == "detection" && step.Dataset == "" {
-		t.add(keyOf(t, path), path, `check: detection needs "dataset", such as shapes-val@1`)
+	if check.Dataset == Required && step.Dataset == "" {
+		t.add(keyOf(t, path), path, `%s needs "dataset", such as shapes-val@1`, kind)
 	}
-}
-
-// unsafeRules refuses a rule that is to fail and to warn at once, and what
-// allows nothing.
-func unsafeRules(t *tree, path string, step stepDoc) {
-	for i, rule := range step.Warn {
-		if slices.Contains(step.Fail, rule) {
-			t.at(fmt.Sprintf("%s.warn[%d]", path, i), "%q stands under fail: too; one of the two", string(rule))
-		}
-	}
-	for i, entry := range step.Allow {
-		if strings.TrimSpace(entry) == "" {
-			t.at(fmt.Sprintf("%s.allow[%d]", path, i), "this allows nothing: a rule, a global's exact name, a path, or a line of requirements")
+	for _, field := range check.schema().Required {
+		if t.places[path+"."+field].value == nil {
+			t.add(keyOf(t, path), path, "%s needs %q", kind, field)
 		}
 	}
 }
 
-// stepMetrics refuses thresholds on what a check does not measure. A command
-// measures what it likes.
-func stepMetrics(t *tree, path string, step stepDoc) {
-	if step.Check == "" {
-		return
+// ownRules has a check's settings say what is wrong with them.
+func ownRules(t *tree, path string, check Check, step any) {
+	settings, err := check.settings(step)
+	if err != nil {
+		t.at(path, "%v", err)
 	}
-	names := checks[step.Check].metrics
+	if linter, ok := settings.(Linter); ok {
+		linter.Lint(func(field, format string, args ...any) { t.at(path+"."+field, format, args...) })
+	}
+}
+
+// stepMetrics refuses thresholds on what a check does not measure.
+func stepMetrics(t *tree, path string, step stepDoc, check Check) {
 	for _, threshold := range step.Thresholds {
-		if !measures(names, threshold.Metric) {
-			at := join(path+".thresholds", threshold.Metric)
-			t.add(t.places[at].key, at, "check: %s does not measure %q; %s", step.Check, threshold.Metric, allowed(threshold.Metric, names))
-			t.allow(names)
-		} else if share(threshold.Metric) && (threshold.Value < 0 || threshold.Value > 1) {
-			t.at(join(path+".thresholds", threshold.Metric), "%s is 0 to 1, never %g: 80 %% is 0.80", threshold.Metric, threshold.Value)
+		at := join(path+".thresholds", threshold.Metric)
+		measure, ok := check.measure(threshold.Metric)
+		switch {
+		case !ok:
+			t.add(t.places[at].key, at, "check: %s does not measure %q; %s", step.Check, threshold.Metric, allowed(threshold.Metric, check.measures()))
+			t.allow(check.measures())
+		case measure.Share && (threshold.Value < 0 || threshold.Value > 1):
+			t.at(at, "%s is 0 to 1, never %g: 80 %% is 0.80", threshold.Metric, threshold.Value)
 		}
 	}
 }
 
-// share tells whether a metric is an average precision.
-func share(metric string) bool {
-	return strings.HasPrefix(metric, "map") || strings.HasPrefix(metric, "ap50")
-}
-
-// measures tells whether a metric is one of names, of one class too.
-func measures(names []string, metric string) bool {
-	if open := strings.IndexByte(metric, '['); open > 0 && strings.HasSuffix(metric, "]") && len(metric) > open+2 {
-		metric = metric[:open] + "[CLASS]"
-	}
-	return slices.Contains(names, metric)
-}
-
-func compareRules(t *tree, path string, step stepDoc, doc document) {
+func compareRules(t *tree, path string, step stepDoc, check Check, doc document) {
 	environments := slices.Sorted(maps.Keys(doc.Environments))
 	if against := string(step.Compare.Against); !slices.Contains(environments, against) {
 		t.at(path+".against", "there is no environment %q in this pipeline; %s", against, allowed(against, environments))
 		t.allow(environments)
 	}
-	names := checks[step.Check].metrics
 	for i, metric := range step.Compare.Metrics {
-		if !measures(names, metric) {
-			t.at(fmt.Sprintf("%s.metrics[%d]", path, i), "check: %s does not measure %q; %s", step.Check, metric, allowed(metric, names))
-			t.allow(names)
+		if _, ok := check.measure(metric); !ok {
+			t.at(fmt.Sprintf("%s.metrics[%d]", path, i), "check: %s does not measure %q; %s", step.Check, metric, allowed(metric, check.measures()))
+			t.allow(check.measures())
 		}
 	}
 }

@@ -9,23 +9,48 @@ import (
 
 	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
-
-	"github.com/slipway-ml/slipway/models"
 )
 
 const schemaID = "https://slipway-ml.github.io/slipway/slipway.schema.json"
 
 // Schema gives the JSON Schema of a pipeline document (draft 2020-12).
-func Schema() []byte {
+func (g *Grammar) Schema() []byte { return g.schema.text }
+
+// schema puts together the document's own fields and those of the checks.
+func schema(checks []Check) ([]byte, error) {
 	reflector := jsonschema.Reflector{FieldNameTag: "yaml", Anonymous: true, Namer: typeName}
-	schema := reflector.Reflect(document{})
-	schema.ID = schemaID
-	schema.Title = "Slipway pipeline"
-	out, err := json.MarshalIndent(schema, "", "  ")
-	if err != nil {
-		panic(err) // the tags of document.go are wrong; every test sees it
+	whole := reflector.Reflect(document{})
+	whole.ID = schemaID
+	whole.Title = "Slipway pipeline"
+	step := whole.Definitions["step"]
+	name, _ := step.Properties.Get("check")
+	for _, c := range checks {
+		name.Enum = append(name.Enum, c.Name)
+		name.Description += c.Name + ": " + c.About + " "
+		own := c.schema()
+		for pair := own.Properties.Oldest(); pair != nil; pair = pair.Next() {
+			if at, taken := step.Properties.Get(pair.Key); taken && !same(at, pair.Value) {
+				return nil, fmt.Errorf("%s: %q means something else to another check", c.Name, pair.Key)
+			}
+			step.Properties.Set(pair.Key, pair.Value)
+		}
+		for name, definition := range own.Definitions {
+			if at, taken := whole.Definitions[name]; taken && !same(at, definition) {
+				return nil, fmt.Errorf("%s: two types are named %q", c.Name, name)
+			}
+			whole.Definitions[name] = definition
+		}
 	}
-	return append(out, '\n')
+	name.Description = strings.TrimSpace(name.Description)
+	out, err := json.MarshalIndent(whole, "", "  ")
+	return append(out, '\n'), err
+}
+
+// same tells whether two schemas say the same.
+func same(a, b *jsonschema.Schema) bool {
+	one, err := json.Marshal(a)
+	other, err2 := json.Marshal(b)
+	return err == nil && err2 == nil && bytes.Equal(one, other)
 }
 
 // typeName names a definition: stepDoc is step.
@@ -39,26 +64,19 @@ func (stepDoc) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.Description = "A step has check or run, one of the two."
 }
 
-// unsafeRule is a rule of the check unsafe-code.
-type unsafeRule string
-
-// JSONSchema lists the rules.
-func (unsafeRule) JSONSchema() *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: "string", Description: "A rule of unsafe-code, such as native-code."}
-	for _, r := range models.UnsafeRules {
-		s.Enum = append(s.Enum, string(r.Rule))
-	}
-	return s
-}
-
 // compiled is the schema made ready: to validate, and to look words up in.
 type compiled struct {
+	text   []byte
 	schema *validator.Schema
 	tree   any
 }
 
-func compile() (compiled, error) {
-	tree, err := validator.UnmarshalJSON(bytes.NewReader(Schema()))
+func compile(checks []Check) (compiled, error) {
+	text, err := schema(checks)
+	if err != nil {
+		return compiled{}, err
+	}
+	tree, err := validator.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return compiled{}, fmt.Errorf("read the schema: %w", err)
 	}
@@ -66,9 +84,9 @@ func compile() (compiled, error) {
 	if err := c.AddResource(schemaID, tree); err != nil {
 		return compiled{}, fmt.Errorf("add the schema: %w", err)
 	}
-	schema, err := c.Compile(schemaID)
+	made, err := c.Compile(schemaID)
 	if err != nil {
 		return compiled{}, fmt.Errorf("compile the schema: %w", err)
 	}
-	return compiled{schema: schema, tree: tree}, nil
+	return compiled{text: text, schema: made, tree: tree}, nil
 }

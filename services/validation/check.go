@@ -6,13 +6,13 @@ import (
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
 )
 
 // Check judges one aspect of a model version.
 type Check interface {
-	// Name is what a pipeline writes behind check:; Command for the one that
-	// does run: steps.
-	Name() string
+	// Declare says what a pipeline may write of it.
+	Declare() pipeline.Check
 	// Run looks. An error means that it could not, and the step is errored; a
 	// finding of severity error means that it looked and found a problem, and
 	// the step fails. Thresholds and comparisons are not its business: it
@@ -20,7 +20,7 @@ type Check interface {
 	Run(ctx context.Context, s *Subject) (models.Report, error)
 }
 
-// Command is the name of the check that does run: steps.
+// Command declares itself under this name: it does run: steps.
 const Command = "run"
 
 // Files reads the frozen files of model versions.
@@ -72,6 +72,7 @@ type Subject struct {
 
 	files     Files
 	champions func(ctx context.Context, environment string) (*Subject, error)
+	attach    func(ctx context.Context, name string, body io.Reader) (models.Attachment, error)
 	reuse     func(ctx context.Context, key string) ([]models.Measurement, error)
 }
 

@@ -134,13 +134,16 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, index i
 	if spec.Run != "" {
 		kind = Command
 	}
-	at := slices.IndexFunc(s.Checks, func(c Check) bool { return c.Name() == kind })
+	at := slices.IndexFunc(s.Checks, func(c Check) bool { return c.Declare().Name == kind })
 	if at < 0 {
 		return errored(models.Report{}, fmt.Sprintf("this server knows no check %q", kind))
 	}
 	stepCtx, cancel := context.WithTimeout(ctx, spec.Timeout)
 	defer cancel()
 	report, err := safely(stepCtx, s.Checks[at], subject)
+	if err == nil {
+		err = keepFigures(stepCtx, subject, &report)
+	}
 	switch {
 	case err == nil:
 		return judge(spec, report)
@@ -197,6 +200,7 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 		Settings: s.Settings, Datasets: s.Datasets, Runner: s.Runner, Log: log, Dir: dir, Progress: s.progress(ctx, v.ID, index),
 		files: s.Files,
 	}
+	subject.attach = s.attach(v.ID, index, dir)
 	subject.reuse = s.measured(p.version.ID)
 	subject.champions = func(ctx context.Context, environment string) (*Subject, error) {
 		champion, err := s.champion(ctx, subject, environment)

@@ -20,6 +20,7 @@ type validationStepRow struct {
 	MeasuredKey   string
 	Findings      string
 	Facts         string
+	Attachments   string
 	LogKey        string
 	ProgressDone  int64
 	ProgressTotal int64
@@ -33,7 +34,7 @@ func (validationStepRow) TableName() string { return "validation_step" }
 func (t validations) addStep(s models.StepResult) error {
 	row := validationStepRow{
 		ValidationID: s.ValidationID, Position: s.Index, Name: s.Name, CheckName: s.Check, Command: s.Run,
-		Measurements: "[]", Findings: "[]", Facts: "{}",
+		Measurements: "[]", Findings: "[]", Facts: "{}", Attachments: "[]",
 	}
 	if err := t.db.Create(&row).Error; err != nil {
 		return fmt.Errorf("add step %q: %w", s.Name, err)
@@ -64,7 +65,7 @@ func (r validationStepRow) model() (models.StepResult, error) {
 		StartedAt: timeOf(r.StartedUS), EndedAt: timeOf(r.EndedUS),
 	}
 	err := errors.Join(json.Unmarshal([]byte(r.Measurements), &s.Measurements), json.Unmarshal([]byte(r.Findings), &s.Findings),
-		json.Unmarshal([]byte(r.Facts), &s.Facts))
+		json.Unmarshal([]byte(r.Facts), &s.Facts), json.Unmarshal([]byte(r.Attachments), &s.Attachments))
 	if err != nil {
 		return s, fmt.Errorf("decode step %d of validation %d: %w", r.Position, r.ValidationID, err)
 	}
@@ -99,6 +100,10 @@ func (t validations) EndStep(s models.StepResult) error {
 	if err != nil {
 		return fmt.Errorf("encode the findings of step %q: %w", s.Name, err)
 	}
+	attachments, err := json.Marshal(orEmpty(s.Attachments))
+	if err != nil {
+		return fmt.Errorf("encode the attachments of step %q: %w", s.Name, err)
+	}
 	facts := []byte("{}")
 	if len(s.Facts) > 0 {
 		if facts, err = json.Marshal(s.Facts); err != nil {
@@ -111,7 +116,7 @@ func (t validations) EndStep(s models.StepResult) error {
 	}
 	return t.changeStep(s.ValidationID, s.Index, map[string]any{
 		"verdict": s.Verdict, "reason": s.Reason, "measurements": string(measurements), "measured_key": s.Key,
-		"findings": string(findings), "facts": string(facts), "ended_us": now.UnixMicro(),
+		"findings": string(findings), "facts": string(facts), "attachments": string(attachments), "ended_us": now.UnixMicro(),
 	})
 }
 

@@ -190,6 +190,7 @@ func validationCourse(t *testing.T, db storage.DB) {
 		Measurements: []models.Measurement{{Name: "ap50[Mutter]", Value: 0.1234567890123, Threshold: ">= 0.1", Champion: &champion}},
 		Findings:     []models.Finding{{Severity: models.SeverityWarning, Where: "a:1", Message: "m", Remedy: "r"}},
 		Facts:        map[string]string{"layout": "yolov8"}, Verdict: models.VerdictFailed, Key: "k",
+		Attachments: []models.Attachment{{Name: "figures.json", MediaType: "application/json", Size: 2, SHA256: "ab", Key: "x/figures.json"}},
 	}
 	done.Reason = "why"
 	do(t, db, func(tx storage.Tx) error {

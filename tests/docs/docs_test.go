@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/services/validation/checks"
 	"github.com/slipway-ml/slipway/tests/testbed"
 )
 
@@ -40,7 +41,7 @@ func pages(t *testing.T) map[string]string {
 
 func TestPipelinesInTheDocumentationParse(t *testing.T) {
 	t.Parallel()
-	grammar, err := pipeline.NewGrammar()
+	grammar, err := pipeline.NewGrammar(checks.Declared())
 	require.NoError(t, err)
 	seen := 0
 	for path, text := range pages(t) {
@@ -101,7 +102,7 @@ func TestEveryPackageOfTheMapExists(t *testing.T) {
 func TestEveryCheckIsDocumented(t *testing.T) {
 	t.Parallel()
 	text := pages(t)[filepath.Join(testbed.Root(t), "docs", "pipeline.md")]
-	for _, check := range pipeline.Checks() {
-		require.Contains(t, text, "| `"+check+"` |")
+	for _, check := range checks.Declared() {
+		require.Contains(t, text, "| `"+check.Name+"` |")
 	}
 }

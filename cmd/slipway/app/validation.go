@@ -17,7 +17,7 @@ import (
 // wireValidation builds what judges versions: pipelines, data sets and
 // validations.
 func (a *App) wireValidation(p *parts) error {
-	grammar, err := pipeline.NewGrammar()
+	grammar, err := pipeline.NewGrammar(checks.Declared())
 	if err != nil {
 		return err
 	}

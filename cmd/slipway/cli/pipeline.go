@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-ml/slipway/openapi/client"
 	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/services/validation/checks"
 )
 
 // Pipeline is the command slipway pipeline.
@@ -123,7 +124,7 @@ func (l *PipelineLint) Run(s *Streams) error {
 // lint names each fault at its place, as compilers do; otherwise is what is
 // wrong where there is none.
 func lint(s *Streams, file string, text []byte, otherwise error) error {
-	grammar, err := pipeline.NewGrammar()
+	grammar, err := pipeline.NewGrammar(checks.Declared())
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,11 @@ type PipelineSchema struct{}
 
 // Run prints the schema.
 func (*PipelineSchema) Run(s *Streams) error {
-	_, err := s.Out.Write(pipeline.Schema())
+	grammar, err := pipeline.NewGrammar(checks.Declared())
+	if err != nil {
+		return err
+	}
+	_, err = s.Out.Write(grammar.Schema())
 	return err
 }
 

@@ -1,9 +1,11 @@
 package checks
 
-import "github.com/slipway-ml/slipway/services/validation"
+import (
+	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/services/validation"
+)
 
-// All lists the checks. A new one adds its line here, and its name and fields
-// to the grammar of package pipeline.
+// All lists the checks; a new one adds its line here.
 func All() []validation.Check {
 	return []validation.Check{
 		Integrity{},
@@ -12,4 +14,15 @@ func All() []validation.Check {
 		Detection{},
 		Command{},
 	}
+}
+
+// Declared gives what pipelines may write of the built-in ones.
+func Declared() []pipeline.Check {
+	var list []pipeline.Check
+	for _, c := range All() {
+		if d := c.Declare(); d.Name != validation.Command {
+			list = append(list, d)
+		}
+	}
+	return list
 }

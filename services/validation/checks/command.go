@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
 )
 
@@ -19,8 +20,8 @@ import (
 // files, with what it needs to know in its environment and nothing else.
 type Command struct{}
 
-// Name implements validation.Check.
-func (Command) Name() string { return validation.Command }
+// Declare implements validation.Check.
+func (Command) Declare() pipeline.Check { return pipeline.Check{Name: validation.Command} }
 
 // The limits of a command.
 const (

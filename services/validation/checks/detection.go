@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/detection"
+	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
 )
 
@@ -25,29 +26,55 @@ const (
 	suppress   = 0.7
 )
 
-// Name implements validation.Check.
-func (Detection) Name() string { return "detection" }
+// detectionSettings are the fields of a step.
+type detectionSettings struct {
+	Exclude []string `json:"exclude,omitempty" jsonschema_description:"Images of the data set to leave out, by path, such as one that does not decode."`
+	MaxDet  int      `json:"max_det,omitempty" jsonschema:"minimum=1,maximum=10000,default=300" jsonschema_description:"Boxes kept of each image."`
+}
+
+// Declare implements validation.Check.
+func (Detection) Declare() pipeline.Check {
+	return pipeline.Check{
+		Name: "detection", About: "average precision on a labelled data set.",
+		Dataset: pipeline.Required, Compare: []string{"map50", "map50_95"}, Settings: detectionSettings{MaxDet: 300},
+		Measures: []pipeline.Measure{
+			{Name: "map50", Share: true, About: "mean average precision at an IoU of 0.50"},
+			{Name: "map50_95", Share: true, About: "mean average precision over the IoUs 0.50 to 0.95"},
+			{Name: "map75", Share: true, About: "mean average precision at an IoU of 0.75"},
+			{Name: "ap50[CLASS]", Share: true, About: "average precision of a class at an IoU of 0.50"},
+			{Name: "ap50_95[CLASS]", Share: true, About: "average precision of a class over the IoUs 0.50 to 0.95"},
+			{Name: "images", About: "images used"},
+			{Name: "backgrounds", About: "images without a label"},
+			{Name: "boxes", About: "labels"},
+			{Name: "detections", About: "boxes that the model gave"},
+		},
+	}
+}
 
 // Run implements validation.Check.
 func (d Detection) Run(ctx context.Context, s *validation.Subject) (models.Report, error) {
-	set, images, err := d.dataset(ctx, s)
+	var settings detectionSettings
+	if err := s.Step.Read(&settings); err != nil {
+		return models.Report{}, err
+	}
+	set, images, err := d.dataset(ctx, s, settings)
 	if err != nil {
 		return models.Report{}, err
 	}
-	report, err := d.measure(ctx, s, set, images)
+	report, err := d.measure(ctx, s, settings, set, images)
 	if err != nil || s.Step.Compare == nil {
 		return report, err
 	}
-	return report, d.compare(ctx, s, set, images, &report)
+	return report, d.compare(ctx, s, settings, set, images, &report)
 }
 
 // dataset opens the step's data set without the images it excludes.
-func (Detection) dataset(ctx context.Context, s *validation.Subject) (models.DatasetVersion, []models.LabeledImage, error) {
+func (Detection) dataset(ctx context.Context, s *validation.Subject, settings detectionSettings) (models.DatasetVersion, []models.LabeledImage, error) {
 	set, images, err := s.Datasets.Open(ctx, *s.Step.Dataset)
 	if err != nil {
 		return set, nil, err
 	}
-	for _, name := range s.Step.Exclude {
+	for _, name := range settings.Exclude {
 		i := slices.IndexFunc(images, func(image models.LabeledImage) bool { return image.File.Path == name })
 		if i < 0 {
 			return set, nil, models.Errorf(models.KindInvalid, "exclude: %s has no image %q", s.Step.Dataset, name)
@@ -61,7 +88,7 @@ func (Detection) dataset(ctx context.Context, s *validation.Subject) (models.Dat
 }
 
 // measure runs the version over the images.
-func (d Detection) measure(ctx context.Context, s *validation.Subject, set models.DatasetVersion, images []models.LabeledImage) (models.Report, error) {
+func (d Detection) measure(ctx context.Context, s *validation.Subject, settings detectionSettings, set models.DatasetVersion, images []models.LabeledImage) (models.Report, error) {
 	var report models.Report
 	served, err := s.Serve(ctx)
 	if broken := (*validation.BrokenError)(nil); errors.As(err, &broken) {
@@ -72,15 +99,15 @@ func (d Detection) measure(ctx context.Context, s *validation.Subject, set model
 		return report, err
 	}
 	defer served.Stop()
-	report.Key = d.key(s, set, served)
-	seen, err := detect(ctx, s, served, images)
+	report.Key = d.key(settings, set, served)
+	seen, err := detect(ctx, s, served, images, settings.MaxDet)
 	if err != nil {
 		return report, err
 	}
 	report.Facts = map[string]string{
 		"dataset": s.Step.Dataset.String(), "dataset_digest": "sha256:" + set.Digest, "layout": seen.layout,
 		"convention": "COCO, 101 recall points", "runtime": served.Facts.Runtime,
-		"settings": fmt.Sprintf("square letterbox to the model's input, padding 114; conf %g, iou %g per class, max_det %d", confidence, suppress, s.Step.MaxDet),
+		"settings": fmt.Sprintf("square letterbox to the model's input, padding 114; conf %g, iou %g per class, max_det %d", confidence, suppress, settings.MaxDet),
 	}
 	if found := seen.faults(); len(found) > 0 {
 		report.Findings = found
@@ -95,19 +122,19 @@ func (d Detection) measure(ctx context.Context, s *validation.Subject, set model
 	if err != nil || classes == nil {
 		return report, err
 	}
-	score(s, set, images, seen, classes, &report)
+	score(settings, set, images, seen, classes, &report)
 	return report, nil
 }
 
 // key names the measurement with all that it depends on but the version.
-func (Detection) key(s *validation.Subject, set models.DatasetVersion, served *validation.Served) string {
-	all := fmt.Sprintf("detection\n%s\n%q\n%d\n%s\n%s", set.Digest, s.Step.Exclude, s.Step.MaxDet, served.Facts.Version, served.Facts.Runtime)
+func (Detection) key(settings detectionSettings, set models.DatasetVersion, served *validation.Served) string {
+	all := fmt.Sprintf("detection\n%s\n%q\n%d\n%s\n%s", set.Digest, settings.Exclude, settings.MaxDet, served.Facts.Version, served.Facts.Runtime)
 	sum := sha256.Sum256([]byte(all))
 	return hex.EncodeToString(sum[:])
 }
 
 // score computes the figures.
-func score(s *validation.Subject, set models.DatasetVersion, images []models.LabeledImage, seen sight, classes []int, report *models.Report) {
+func score(settings detectionSettings, set models.DatasetVersion, images []models.LabeledImage, seen sight, classes []int, report *models.Report) {
 	boxes, labels := make([][]detection.Box, len(images)), make([][]detection.Label, len(images))
 	for i, image := range images {
 		for _, box := range seen.images[i].Boxes {
@@ -123,7 +150,7 @@ func score(s *validation.Subject, set models.DatasetVersion, images []models.Lab
 			}})
 		}
 	}
-	scores := detection.Score(boxes, labels, set.Classes, s.Step.MaxDet)
+	scores := detection.Score(boxes, labels, set.Classes, settings.MaxDet)
 	add := func(name string, value float64) {
 		if value >= 0 { // -1: no label to measure it on
 			report.Measurements = append(report.Measurements, models.Measurement{Name: name, Value: value})
@@ -150,7 +177,7 @@ func score(s *validation.Subject, set models.DatasetVersion, images []models.Lab
 	add("boxes", float64(scores.Labels))
 	add("detections", float64(scores.Detections))
 	if seen.capped > 0 {
-		report.Findings = append(report.Findings, warning("max_det", "%d images have as many boxes as max_det (%d) allows: some may be cut off", seen.capped, s.Step.MaxDet))
+		report.Findings = append(report.Findings, warning("max_det", "%d images have as many boxes as max_det (%d) allows: some may be cut off", seen.capped, settings.MaxDet))
 	}
 	if scores.MAP50 == 0 && scores.Detections > scores.Labels {
 		report.Findings = append(report.Findings, warning("classes", "%d detections and not one of them right: check class ids and the export's output", scores.Detections))
@@ -158,7 +185,7 @@ func score(s *validation.Subject, set models.DatasetVersion, images []models.Lab
 }
 
 // compare adds what the champion measures on the same images.
-func (d Detection) compare(ctx context.Context, s *validation.Subject, set models.DatasetVersion, images []models.LabeledImage, report *models.Report) error {
+func (d Detection) compare(ctx context.Context, s *validation.Subject, settings detectionSettings, set models.DatasetVersion, images []models.LabeledImage, report *models.Report) error {
 	if len(report.Measurements) == 0 {
 		return nil // already failed
 	}
@@ -181,7 +208,7 @@ func (d Detection) compare(ctx context.Context, s *validation.Subject, set model
 		how = "measured now on the same data"
 		_, _ = fmt.Fprintf(s.Log, "measuring %s, which %s runs\n", champion.Version.Ref(), against)
 		var other models.Report
-		other, err = d.measure(ctx, champion, set, images)
+		other, err = d.measure(ctx, champion, settings, set, images)
 		measured = other.Measurements
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
 )
 
@@ -17,8 +18,13 @@ import (
 // parses and names what is there, and that requirements are pinned.
 type Integrity struct{}
 
-// Name implements validation.Check.
-func (Integrity) Name() string { return "integrity" }
+// Declare implements validation.Check.
+func (Integrity) Declare() pipeline.Check {
+	return pipeline.Check{
+		Name: "integrity", About: "the files match their digests and MLmodel names what is there.",
+		Measures: []pipeline.Measure{{Name: "files", About: "files of the version"}, {Name: "bytes", About: "their size"}},
+	}
+}
 
 // Run implements validation.Check.
 func (Integrity) Run(ctx context.Context, s *validation.Subject) (models.Report, error) {

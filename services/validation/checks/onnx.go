@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
 )
 
@@ -17,8 +18,18 @@ import (
 // slipway-serve, and answers: the same twice, in numbers.
 type ONNX struct{}
 
-// Name implements validation.Check.
-func (ONNX) Name() string { return "onnx" }
+// Declare implements validation.Check.
+func (ONNX) Declare() pipeline.Check {
+	return pipeline.Check{
+		Name: "onnx", About: "it loads and answers.",
+		Measures: []pipeline.Measure{
+			{Name: "ir_version", About: "the version of ONNX's format"},
+			{Name: "opset", About: "the version of the operators of ai.onnx"},
+			{Name: "load_ms", Lower: true, About: "time to load it in slipway-serve, in milliseconds"},
+			{Name: "answer_ms", Lower: true, About: "time of the first answer, in milliseconds"},
+		},
+	}
+}
 
 // standard are the domains of operators that ONNX Runtime brings along.
 var standard = []string{

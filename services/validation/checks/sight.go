@@ -54,9 +54,9 @@ const exhausted = 20
 
 // detect sends the images to slipway-serve, several at once; they stream from
 // the artifact store.
-func detect(ctx context.Context, s *validation.Subject, served *validation.Served, images []models.LabeledImage) (sight, error) {
+func detect(ctx context.Context, s *validation.Subject, served *validation.Served, images []models.LabeledImage, maxDet int) (sight, error) {
 	seen := sight{images: make([]seenImage, len(images))}
-	target := fmt.Sprintf("/detect?conf=%g&iou=%g&max_det=%d", confidence, suppress, s.Step.MaxDet)
+	target := fmt.Sprintf("/detect?conf=%g&iou=%g&max_det=%d", confidence, suppress, maxDet)
 	var done, failures atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, s.Settings.Parallel))
@@ -80,7 +80,7 @@ func detect(ctx context.Context, s *validation.Subject, served *validation.Serve
 	if err := group.Wait(); err != nil {
 		return seen, err
 	}
-	seen.sum(images, s.Step.MaxDet)
+	seen.sum(images, maxDet)
 	return seen, nil
 }
 

@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/invopop/jsonschema"
+
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/scan"
 	"github.com/slipway-ml/slipway/services/validation"
 )
@@ -15,13 +18,66 @@ import (
 // declared code from hidden code.
 type UnsafeCode struct{}
 
-// Name implements validation.Check.
-func (UnsafeCode) Name() string { return "unsafe-code" }
+// unsafeSettings are the fields of a step.
+type unsafeSettings struct {
+	Fail  []unsafeRule `json:"fail,omitempty" jsonschema_description:"Rules of unsafe-code that fail the step, whatever their default."`
+	Warn  []unsafeRule `json:"warn,omitempty" jsonschema_description:"Rules of unsafe-code that warn, whatever their default."`
+	Allow []string     `json:"allow,omitempty" jsonschema_description:"What unsafe-code leaves out: a rule, a global by its exact name such as my_package.Scaler, a path or a pattern of paths, or a line of requirements."`
+}
+
+// unsafeRule is a rule of the check.
+type unsafeRule string
+
+// JSONSchema lists the rules.
+func (unsafeRule) JSONSchema() *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "string", Description: "A rule of unsafe-code, such as native-code."}
+	for _, r := range models.UnsafeRules {
+		s.Enum = append(s.Enum, string(r.Rule))
+	}
+	return s
+}
+
+// Lint refuses a rule that is to fail and to warn at once, and what allows
+// nothing.
+func (s unsafeSettings) Lint(at func(field, format string, args ...any)) {
+	for i, rule := range s.Warn {
+		if slices.Contains(s.Fail, rule) {
+			at(fmt.Sprintf("warn[%d]", i), "%q stands under fail: too; one of the two", string(rule))
+		}
+	}
+	for i, entry := range s.Allow {
+		if strings.TrimSpace(entry) == "" {
+			at(fmt.Sprintf("allow[%d]", i), "this allows nothing: a rule, a global's exact name, a path, or a line of requirements")
+		}
+	}
+}
+
+// Declare implements validation.Check.
+func (UnsafeCode) Declare() pipeline.Check {
+	return pipeline.Check{
+		Name: "unsafe-code", About: "pickles, archives, layers, scripts and requirements hold no hidden code.",
+		Settings: unsafeSettings{},
+		Measures: []pipeline.Measure{
+			{Name: "files", About: "files of the version"},
+			{Name: "bytes", About: "their size"},
+			{Name: "members", About: "files found inside of archives"},
+			{Name: "unpacked_bytes", About: "their size unpacked"},
+			{Name: "pickles", Lower: true, About: "pickles followed"},
+			{Name: "globals", Lower: true, About: "names that pickles import"},
+			{Name: "findings", Lower: true, About: "things found, whatever their weight"},
+		},
+	}
+}
 
 // Run implements validation.Check.
 func (UnsafeCode) Run(ctx context.Context, s *validation.Subject) (models.Report, error) {
 	var report models.Report
-	scanner := scan.New(ctx, scan.Options{Fail: s.Step.Fail, Warn: s.Step.Warn, Allow: s.Step.Allow, Temp: s.Dir})
+	var settings unsafeSettings
+	if err := s.Step.Read(&settings); err != nil {
+		return report, err
+	}
+	fail := ruled(settings.Fail)
+	scanner := scan.New(ctx, scan.Options{Fail: fail, Warn: ruled(settings.Warn), Allow: settings.Allow, Temp: s.Dir})
 	text, err := readText(ctx, s, "MLmodel")
 	switch {
 	case err == nil:
@@ -41,7 +97,15 @@ func (UnsafeCode) Run(ctx context.Context, s *validation.Subject) (models.Report
 		}
 		s.Progress(scanner.Counts.Bytes, total, "bytes")
 	}
-	return weigh(s, scanner, report)
+	return weigh(s, scanner, fail, report)
+}
+
+func ruled(names []unsafeRule) []models.UnsafeRule {
+	rules := make([]models.UnsafeRule, len(names))
+	for i, name := range names {
+		rules[i] = models.UnsafeRule(name)
+	}
+	return rules
 }
 
 // scanFile reads a file once, to verify it, and has it looked at.
@@ -55,7 +119,7 @@ func scanFile(ctx context.Context, s *validation.Subject, scanner *scan.Scanner,
 
 // weigh makes the report. Where something could not be looked into and nothing
 // was found, the version is not judged.
-func weigh(s *validation.Subject, scanner *scan.Scanner, report models.Report) (models.Report, error) {
+func weigh(s *validation.Subject, scanner *scan.Scanner, fail []models.UnsafeRule, report models.Report) (models.Report, error) {
 	var unread []string
 	failed := len(report.Findings) > 0
 	declared := map[string]int{}
@@ -67,7 +131,7 @@ func weigh(s *validation.Subject, scanner *scan.Scanner, report models.Report) (
 				continue // a folder of code is said once, not a file at a time
 			}
 		}
-		if f.Rule == models.RuleUnread && severity == models.SeverityError && !slices.Contains(s.Step.Fail, f.Rule) {
+		if f.Rule == models.RuleUnread && severity == models.SeverityError && !slices.Contains(fail, f.Rule) {
 			unread = append(unread, f.Where+": "+f.Message)
 		} else {
 			failed = failed || severity == models.SeverityError

@@ -4,30 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/models"
-	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
-	"github.com/slipway-ml/slipway/services/validation/checks"
 	"github.com/slipway-ml/slipway/storage"
 )
-
-func TestTheGrammarKnowsEveryCheck(t *testing.T) {
-	t.Parallel()
-	var names []string
-	for _, c := range checks.All() {
-		if c.Name() != validation.Command {
-			names = append(names, c.Name())
-		}
-	}
-	slices.Sort(names)
-	require.Equal(t, pipeline.Checks(), names)
-}
 
 const detectionStep = `    - check: detection
       dataset: shapes-val@1

@@ -132,7 +132,7 @@ func (w *world) register(f files) models.Version {
 // apply makes steps the pipeline of the model m.
 func (w *world) apply(steps string) {
 	w.t.Helper()
-	grammar, err := pipeline.NewGrammar()
+	grammar, err := pipeline.NewGrammar(checks.Declared())
 	require.NoError(w.t, err)
 	text := "model: m\nvalidation:\n  steps:\n" + steps + "\nenvironments:\n  production: {target: process}\n"
 	_, err = (&pipeline.Service{DB: w.db, Grammar: grammar}).Apply(w.t.Context(), "m", []byte(text), "")
