@@ -1,7 +1,6 @@
 package detection
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -13,6 +12,7 @@ type Options struct {
 	Confidence float64 // a box scores more than this
 	IoU        float64 // of two boxes of one class that overlap more, the better stays
 	MaxDet     int     // best boxes kept of a picture
+	Convention Convention
 }
 
 // DefaultOptions serve people: few, sure boxes. EvalOptions measure: all boxes
@@ -32,7 +32,7 @@ func (o Options) Validate() error {
 	case o.MaxDet < 1:
 		return models.Errorf(models.KindInvalid, "max_det is %d: 1 or more", o.MaxDet)
 	}
-	return nil
+	return o.Convention.Validate()
 }
 
 // candidate is a box in pixels of the model's input.
@@ -41,26 +41,41 @@ type candidate struct {
 	class                 int
 }
 
-// Boxes reads one picture's output: best class of each anchor, suppression
-// class by class, best boxes first, in pixels of the picture. data has the
-// shape that the layout was told from.
-func Boxes(layout Layout, data []float32, shape []int64, m Meta, fit Fit, o Options) []Box {
-	rows, columns := int(shape[1]), int(shape[2])
+// Boxes reads one picture's outputs: the classes of each anchor, suppression
+// class by class where the model has not done it, best boxes first, in pixels
+// of the picture. An anchor gives its best class, or with Ultralytics each
+// class above the confidence.
+func (h Head) Boxes(outputs []Output, in Input, fit Fit, o Options) []Box {
+	conf, out := float32(o.Confidence), outputs[h.boxes]
+	several := o.Convention == Ultralytics
 	var kept []candidate
-	switch layout {
+	switch h.Layout {
 	case YOLOv8:
-		kept = suppress(yolov8(data, rows-4, columns, float32(o.Confidence)), float32(o.IoU))
+		rows, anchors := matrix(out.Shape)
+		kept = suppress(yolov8(out.Data, int(rows)-4, int(anchors), conf, several), float32(o.IoU))
 	case YOLOv5:
-		kept = suppress(yolov5(data, rows, columns, float32(o.Confidence)), float32(o.IoU))
+		anchors, columns := matrix(out.Shape)
+		kept = suppress(yolov5(out.Data, int(anchors), int(columns), conf, several), float32(o.IoU))
 	case EndToEnd:
-		kept = endToEnd(data, rows, float32(o.Confidence))
-		slices.SortStableFunc(kept, better)
+		kept = endToEnd(out.Data, conf)
+	case Batched:
+		kept = batched(out.Data, conf)
+	case RTDETR:
+		_, columns := matrix(out.Shape)
+		kept = shares(out.Data, int(columns), in, conf)
+	case DETR:
+		kept = detr(out.Data, outputs[h.scores], in, conf)
+	case Final:
+		kept = final(out.Data, outputs[h.scores].Data, outputs[h.classes].Data, conf)
+	case FinalDets:
+		kept = finalDets(out.Data, outputs[h.classes].Data, conf)
 	}
+	slices.SortStableFunc(kept, better)
 	kept = kept[:min(len(kept), o.MaxDet)]
 	boxes := make([]Box, len(kept))
 	for i, c := range kept {
 		boxes[i] = Box{
-			ClassID: c.class, Class: m.ClassName(c.class), Score: float64(c.score),
+			ClassID: c.class, Class: in.Meta.ClassName(c.class), Score: float64(c.score),
 			Box: fit.Back(Rect{float64(c.x0), float64(c.y0), float64(c.x1), float64(c.y1)}),
 		}
 	}
@@ -68,50 +83,100 @@ func Boxes(layout Layout, data []float32, shape []int64, m Meta, fit Fit, o Opti
 }
 
 // yolov8 goes over the planes class by class, as they lie in memory.
-func yolov8(data []float32, classes, anchors int, confidence float32) []candidate {
+func yolov8(data []float32, classes, anchors int, confidence float32, several bool) []candidate {
+	var out []candidate
+	box := func(i, class int, score float32) {
+		out = addCentred(out, data[i], data[anchors+i], data[2*anchors+i], data[3*anchors+i], score, class)
+	}
 	scores := data[4*anchors:]
-	best, class := slices.Clone(scores[:anchors]), make([]int, anchors)
+	if several {
+		for k := range classes {
+			for i, s := range scores[k*anchors : (k+1)*anchors] {
+				if s > confidence {
+					box(i, k, s)
+				}
+			}
+		}
+		return out
+	}
+	best, class := slices.Clone(scores[:anchors]), make([]int32, anchors)
 	for k := 1; k < classes; k++ {
 		for i, s := range scores[k*anchors : (k+1)*anchors] {
 			if s > best[i] {
-				best[i], class[i] = s, k
+				best[i], class[i] = s, int32(k)
 			}
 		}
 	}
-	var out []candidate
 	for i, s := range best {
 		if s > confidence {
-			out = addCentred(out, data[i], data[anchors+i], data[2*anchors+i], data[3*anchors+i], s, class[i])
+			box(i, int(class[i]), s)
 		}
 	}
 	return out
 }
 
-func yolov5(data []float32, anchors, columns int, confidence float32) []candidate {
+func yolov5(data []float32, anchors, columns int, confidence float32, several bool) []candidate {
 	var out []candidate
 	for i := range anchors {
 		row := data[i*columns : (i+1)*columns]
+		if row[4] <= confidence {
+			continue
+		}
 		class := 0
 		for k, s := range row[5:] {
 			if s > row[5+class] {
 				class = k
 			}
+			if several && s*row[4] > confidence {
+				out = addCentred(out, row[0], row[1], row[2], row[3], s*row[4], k)
+			}
 		}
-		if s := row[4] * row[5+class]; s > confidence {
+		if s := row[4] * row[5+class]; !several && s > confidence {
 			out = addCentred(out, row[0], row[1], row[2], row[3], s, class)
 		}
 	}
 	return out
 }
 
-func endToEnd(data []float32, rows int, confidence float32) []candidate {
+func endToEnd(data []float32, confidence float32) []candidate {
 	var out []candidate
-	for i := range rows {
-		if r := data[6*i : 6*i+6]; r[4] > confidence && r[5] >= 0 && r[5] < math.MaxInt32 {
-			out = add(out, candidate{r[0], r[1], r[2], r[3], r[4], int(r[5])})
-		}
+	for ; len(data) >= 6; data = data[6:] {
+		out = addFinal(out, data, data[4], data[5], confidence)
 	}
 	return out
+}
+
+// batched is what YOLOv7's export with suppression gives.
+func batched(data []float32, confidence float32) []candidate {
+	var out []candidate
+	for ; len(data) >= 7; data = data[7:] {
+		out = addFinal(out, data[1:], data[6], data[5], confidence)
+	}
+	return out
+}
+
+func final(boxes, scores, classes []float32, confidence float32) []candidate {
+	var out []candidate
+	for i, s := range scores {
+		out = addFinal(out, boxes[4*i:], s, classes[i], confidence)
+	}
+	return out
+}
+
+func finalDets(boxes, classes []float32, confidence float32) []candidate {
+	var out []candidate
+	for i, class := range classes {
+		out = addFinal(out, boxes[5*i:], boxes[5*i+4], class, confidence)
+	}
+	return out
+}
+
+// addFinal leaves out what fills a fixed number of rows: a class below 0.
+func addFinal(out []candidate, box []float32, score, class, confidence float32) []candidate {
+	if !(score > confidence && class >= 0 && class < math.MaxInt32) {
+		return out
+	}
+	return add(out, candidate{box[0], box[1], box[2], box[3], score, int(class)})
 }
 
 func addCentred(out []candidate, cx, cy, w, h, score float32, class int) []candidate {
@@ -120,51 +185,8 @@ func addCentred(out []candidate, cx, cy, w, h, score float32, class int) []candi
 
 // add leaves a box out that has no place: a coordinate that is no number.
 func add(out []candidate, c candidate) []candidate {
-	if sum := float64(c.x0 + c.y0 + c.x1 + c.y1); math.IsNaN(sum) || math.IsInf(sum, 0) {
+	if sum := c.x0 + c.y0 + c.x1 + c.y1; sum-sum != 0 {
 		return out
 	}
 	return append(out, c)
-}
-
-func better(a, b candidate) int { return cmp.Compare(b.score, a.score) }
-
-// suppress keeps of overlapping boxes of a class the best one, best first;
-// equal scores stand by class, then in the order of anchors.
-func suppress(all []candidate, iou float32) []candidate {
-	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.class, b.class), better(a, b)) })
-	var kept []candidate
-	for first := 0; first < len(all); {
-		last := first
-		for last < len(all) && all[last].class == all[first].class {
-			last++
-		}
-		kept = append(kept, suppressClass(all[first:last], iou)...)
-		first = last
-	}
-	slices.SortStableFunc(kept, better)
-	return kept
-}
-
-func suppressClass(all []candidate, iou float32) []candidate {
-	kept := all[:0:0]
-next:
-	for _, c := range all {
-		for i := range kept {
-			if overlap(&kept[i], &c) > iou {
-				continue next
-			}
-		}
-		kept = append(kept, c)
-	}
-	return kept
-}
-
-func overlap(a, b *candidate) float32 {
-	w := min(a.x1, b.x1) - max(a.x0, b.x0)
-	h := min(a.y1, b.y1) - max(a.y0, b.y0)
-	if w <= 0 || h <= 0 {
-		return 0
-	}
-	shared := w * h
-	return shared / ((a.x1-a.x0)*(a.y1-a.y0) + (b.x1-b.x0)*(b.y1-b.y0) - shared + 1e-9)
 }

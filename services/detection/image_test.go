@@ -2,8 +2,11 @@ package detection_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"hash/crc32"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -90,8 +93,8 @@ func TestLetterboxIsPillows(t *testing.T) {
 	require.NoError(t, err)
 	im, err := detection.Decode(data)
 	require.NoError(t, err)
-	tensor, fit := im.Letterbox(160, 160)
-	require.Equal(t, detection.Fit{Ratio: 0.5, Left: 0, Top: 20, Width: 320, Height: 240}, fit)
+	tensor, fit := im.Letterbox(160, 160, detection.COCO)
+	require.Equal(t, detection.Fit{RatioX: 0.5, RatioY: 0.5, Left: 0, Top: 20, Width: 320, Height: 240}, fit)
 	want := decode(t, "letterboxed.png")
 	got := make([]uint8, len(want.Pix))
 	for i := range 160 * 160 {
@@ -103,23 +106,66 @@ func TestLetterboxIsPillows(t *testing.T) {
 	require.Equal(t, want.Pix[:3*160*20], got[:3*160*20], "the padding")
 }
 
+// TestUltralyticsResizesAsOpenCV: the first bytes of SHA-256 over what
+// cv2.resize(INTER_LINEAR) of OpenCV 4 and 5 makes of plain.png.
+func TestUltralyticsResizesAsOpenCV(t *testing.T) {
+	t.Parallel()
+	im := decode(t, "plain.png")
+	even := detection.Image{Width: 158, Height: 118}
+	for y := range even.Height {
+		even.Pix = append(even.Pix, im.Pix[3*y*im.Width:][:3*even.Width]...)
+	}
+	for _, c := range []struct {
+		from          detection.Image
+		width, height int
+		sum           string
+	}{
+		{im, 160, 120, "4311295cb92f11e0"},
+		{im, 97, 61, "3f41a130312f8044"},
+		{im, 318, 238, "a61f4242fda3a657"},
+		{im, 80, 60, "318efc7b62b0bae6"},
+		{im, 53, 40, "77ab49f106d218b6"},
+		{im, 640, 479, "1e2557e2663f3843"},
+		{im, 1, 1, "299e2dbe6b246f73"},
+		{im, 159, 7, "69c597ad39149d9b"},
+		{im, 7, 119, "01deba0aa9771343"},
+		{im, 2, 300, "d206c1b92e2689d8"},
+		{even, 79, 59, "ada20f7db8f46dd1"}, // halved
+	} {
+		tensor, _ := c.from.Stretch(c.width, c.height, detection.Ultralytics)
+		area := c.width * c.height
+		pixels := make([]byte, 3*area)
+		for i := range area {
+			for channel := range 3 {
+				pixels[3*i+channel] = uint8(tensor[channel*area+i]*255 + 0.5)
+			}
+		}
+		sum := sha256.Sum256(pixels)
+		require.Equal(t, c.sum, hex.EncodeToString(sum[:8]), "%dx%d", c.width, c.height)
+	}
+}
+
 func TestLetterboxRounds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		width, height int
 		fit           detection.Fit
 	}{
-		"half to even": {320, 249, detection.Fit{Ratio: 0.5, Top: 18, Width: 320, Height: 249}}, // 124.5 -> 124
-		"left down":    {101, 320, detection.Fit{Ratio: 0.5, Left: 55, Width: 101, Height: 320}},
-		"enlarged":     {80, 40, detection.Fit{Ratio: 2, Top: 40, Width: 80, Height: 40}},
-		"a thread":     {1000, 1, detection.Fit{Ratio: 0.16, Top: 79, Width: 1000, Height: 1}},
+		"half to even": {320, 249, detection.Fit{RatioX: 0.5, RatioY: 0.5, Top: 18, Width: 320, Height: 249}}, // 124.5 -> 124
+		"left down":    {101, 320, detection.Fit{RatioX: 0.5, RatioY: 0.5, Left: 55, Width: 101, Height: 320}},
+		"enlarged":     {80, 40, detection.Fit{RatioX: 2, RatioY: 2, Top: 40, Width: 80, Height: 40}},
+		"a thread":     {1000, 1, detection.Fit{RatioX: 0.16, RatioY: 0.16, Top: 79, Width: 1000, Height: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			im := detection.Image{Width: c.width, Height: c.height, Pix: make([]uint8, 3*c.width*c.height)}
-			tensor, fit := im.Letterbox(160, 160)
+			tensor, fit := im.Letterbox(160, 160, detection.COCO)
 			require.Len(t, tensor, 3*160*160)
 			require.Equal(t, c.fit, fit)
+			tensor, fit = im.Letterbox(160, 160, detection.Ultralytics)
+			require.Len(t, tensor, 3*160*160)
+			require.InDelta(t, math.Ceil(float64(c.width)*c.fit.RatioX), float64(c.width)*fit.RatioX, 1e-9, "ultralytics rounds up")
+			require.True(t, fit.Loose)
 		})
 	}
 }

@@ -16,10 +16,11 @@ type Meta struct {
 	Names         []string // by class id; nil where the file names none
 	Stride        int      // 0 where it does not say
 	Height, Width int      // the size it was exported for; 0 where it does not say
+	Task          string   // such as detect; "" where it does not say
 	EndToEnd      bool     // the boxes come out final
 }
 
-// ParseMeta reads names, stride, imgsz and end2end, each a Python literal or
+// ParseMeta reads names, stride, imgsz, task, end2end and args, each a Python literal or
 // JSON. A name list with holes is refused: its numbers would mean nothing.
 func ParseMeta(properties map[string]string) (Meta, error) {
 	var m Meta
@@ -37,8 +38,16 @@ func ParseMeta(properties map[string]string) (Meta, error) {
 	case 2:
 		m.Height, m.Width = size[0], size[1]
 	}
-	m.EndToEnd = strings.EqualFold(properties["end2end"], "true")
+	m.Task = properties["task"]
+	m.EndToEnd = strings.EqualFold(properties["end2end"], "true") || embedsNMS(properties["args"])
 	return m, nil
+}
+
+// embedsNMS tells whether the arguments of an export put suppression into the
+// model: {'batch': 1, 'nms': True}.
+func embedsNMS(args string) bool {
+	args = strings.NewReplacer(`"`, "'", " ", "").Replace(strings.ToLower(args))
+	return strings.Contains(args, "'nms':true")
 }
 
 // parseNames reads {0: 'bolt', 1: "driver's cab"}, {"0": "bolt"} or a list.

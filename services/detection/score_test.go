@@ -25,6 +25,23 @@ func TestScoreAgreesWithPycocotools(t *testing.T) {
 	}
 }
 
+// TestSizesAgreeWithPycocotools: its figures (small, medium, large) for the
+// shapes detectors' predictions.
+func TestSizesAgreeWithPycocotools(t *testing.T) {
+	t.Parallel()
+	for model, want := range map[string][]float64{
+		"v1":        {0.40383663366336636, 0.585707025910663, 0.45},
+		"v2-poor":   {0.06466171617161715, 0.20188362550652972, 0.29999999999999993},
+		"v4-better": {0.4971923620933522, 0.6179931051244631, 0.5},
+	} {
+		labels, names, at := readCOCO(t, filepath.Join(shapes, "instances.coco.json"))
+		got := detection.Score(readPredictions(t, filepath.Join(shapes, model+".predictions.json"), at), labels, names, 0)
+		for i, area := range []detection.Area{detection.Small, detection.Medium, detection.Large} {
+			require.InDelta(t, want[i], got.Sizes[area], 1e-9, model)
+		}
+	}
+}
+
 // TestScoreAgreesOnAnotherSet does the same on a set outside the repository:
 // SLIPWAY_TEST_COCO is a folder with instances.coco.json and NAME.predictions.json
 // beside NAME.reference.json.
@@ -146,6 +163,7 @@ func requireReference(t *testing.T, path string, got detection.Scores) {
 			MAP50    float64 `json:"map50"`
 			MAP5095  float64 `json:"map50_95"`
 			MAP75    float64 `json:"map75"`
+			AR       float64 `json:"ar_100"`
 			PerClass map[string]struct {
 				AP50   float64 `json:"ap50"`
 				AP5095 float64 `json:"ap50_95"`
@@ -159,6 +177,7 @@ func requireReference(t *testing.T, path string, got detection.Scores) {
 	if want.Pycocotools.MAP75 != 0 {
 		require.InDelta(t, want.Pycocotools.MAP75, got.MAP75, tolerance)
 	}
+	require.InDelta(t, want.Pycocotools.AR, got.AR, tolerance)
 	for _, c := range got.Classes {
 		if one, ok := want.Pycocotools.PerClass[c.Class]; ok {
 			require.InDelta(t, one.AP50, c.AP50, tolerance, c.Class)

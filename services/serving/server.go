@@ -42,6 +42,7 @@ type Server struct {
 	metrics  *metrics
 	meta     detection.Meta
 	metaErr  error
+	told     atomic.Pointer[told] // the layout of a detector
 	slots    chan struct{}
 	draining atomic.Bool
 }
