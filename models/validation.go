@@ -82,6 +82,7 @@ type Report struct {
 	Facts        map[string]string // what else it says, such as the output's layout
 	Figures      Figures           // drawn by its page; kept as the attachment figures.json
 	Attachments  []Attachment      // files kept with it
+	Compared     bool              // the check held its figures against the champion's by itself
 	Verdict      Verdict
 	Key          string // of the check with all its inputs: same key, same figures; "" where they are not kept for reuse
 }

@@ -3,6 +3,7 @@ package validation
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
@@ -55,6 +56,9 @@ type Settings struct {
 	Commands bool   // whether run: steps may run here
 	Parallel int    // inferences at once
 	Server   string // id of this server: labels what is started
+
+	ServeMemory int64         // bytes that slipway-serve may hold; 0: three quarters of the machine's
+	Answer      time.Duration // that one answer of a model may take; 0: two minutes
 }
 
 // Subject is a version as a step sees it.

@@ -38,7 +38,7 @@ func judge(step models.StepSpec, report models.Report) (models.Report, string) {
 			})
 		}
 	}
-	if step.Compare != nil {
+	if step.Compare != nil && !report.Compared {
 		report.Findings = append(report.Findings, compare(*step.Compare, report.Measurements)...)
 	}
 	report = bounded(report)

@@ -154,7 +154,7 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, index i
 	if broken := (*BrokenError)(nil); errors.As(err, &broken) {
 		report.Findings = append(report.Findings, models.Finding{
 			Severity: models.SeverityError, Where: "model", Message: broken.Error(),
-			Remedy: "export the model again, for this server's ONNX Runtime, and register the new version",
+			Remedy: broken.Remedy,
 		})
 		return judge(spec, report)
 	}

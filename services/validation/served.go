@@ -1,8 +1,6 @@
 package validation
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,6 +25,8 @@ type Served struct {
 	process deploy.Process
 	ended   chan deploy.RunResult
 	client  *http.Client
+	words   *lastLines
+	answer  time.Duration // that one answer may take
 }
 
 // ServeFacts is what slipway-serve tells of itself and its model.
@@ -40,22 +40,40 @@ type ServeFacts struct {
 	} `json:"model"`
 }
 
-// BrokenError says that slipway-serve could not load the model, and why: the
-// model's fault, not the machine's.
-type BrokenError struct{ Message string }
+// BrokenError says what the model did to slipway-serve: it does not load, or
+// took it down. The fault is the model's, not the machine's.
+type BrokenError struct{ Message, Remedy string }
 
 // Error implements error.
-func (e *BrokenError) Error() string { return "the model does not load: " + e.Message }
+func (e *BrokenError) Error() string { return e.Message }
 
-// exitBroken is how slipway-serve ends when the model is at fault.
-const exitBroken = 3
+// The exit codes of slipway-serve that are the model's doing: its own word for
+// it, and that of Go's runtime for a crash, of a library too.
+const (
+	exitBroken  = 3
+	exitCrashed = 2
+)
+
+// maxConnections is how many connections to slipway-serve are kept for the next
+// request.
+const maxConnections = 256
 
 // loadTime bounds how long a model may take to load.
 const loadTime = 10 * time.Minute
 
+// ServeOptions say how a version is served; the zero value as validation does.
+type ServeOptions struct {
+	Threads int // of one inference; 0: one
+}
+
 // Serve runs the version in slipway-serve. A model that does not load is a
 // *BrokenError. The caller stops what it gets.
 func (s *Subject) Serve(ctx context.Context) (*Served, error) {
+	return s.ServeWith(ctx, ServeOptions{})
+}
+
+// ServeWith is Serve with options.
+func (s *Subject) ServeWith(ctx context.Context, o ServeOptions) (*Served, error) {
 	for _, part := range []string{s.Settings.Serve, s.Settings.Runtime} {
 		if _, err := os.Stat(part); err != nil {
 			return nil, models.Errorf(models.KindUnavailable, "%s is missing here (make build, or --runtime-dir names its folder)", part).Because(err)
@@ -69,27 +87,26 @@ func (s *Subject) Serve(ctx context.Context) (*Served, error) {
 	if err := os.RemoveAll(address); err != nil {
 		return nil, err
 	}
-	words := &lastLines{}
+	words, answer := &lastLines{}, s.answerTime()
 	begin := time.Now() //nolint:forbidigo // a duration, not a rule
 	process, err := s.Runner.Start(ctx, deploy.RunSpec{
 		ID: s.ID + "-serve-" + strconv.FormatInt(s.Version.ID, 10), Server: s.Settings.Server, Dir: s.Dir,
 		Command: []string{
 			s.Settings.Serve, "--model", folder, "--name", s.Version.Model, "--version", strconv.FormatInt(s.Version.Number, 10),
 			"--host", "127.0.0.1", "--port", "0", "--address-file", address, "--ort", s.Settings.Runtime,
-			// A slow machine measures the same: only the step's own time counts.
-			"--timeout", s.Step.Timeout.String(), "--max-body", strconv.Itoa(maxRequest),
+			"--timeout", answer.String(), "--max-body", strconv.Itoa(maxRequest), "--threads", strconv.Itoa(max(1, o.Threads)),
 		},
-		Env: []string{"LANG=C.UTF-8"}, Output: io.MultiWriter(s.Log, words),
+		Env: []string{"LANG=C.UTF-8"}, Output: io.MultiWriter(s.Log, words), MemoryBytes: s.Settings.serveMemory(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start slipway-serve: %w", err)
 	}
 	served := &Served{
-		process: process, ended: make(chan deploy.RunResult, 1),
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: s.Settings.Parallel}},
+		process: process, ended: make(chan deploy.RunResult, 1), words: words, answer: answer,
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: maxConnections}},
 	}
 	go func() { served.ended <- process.Wait() }()
-	if err := served.wait(ctx, address, words); err != nil {
+	if err := served.wait(ctx, address); err != nil {
 		served.Stop()
 		return nil, err
 	}
@@ -98,7 +115,7 @@ func (s *Subject) Serve(ctx context.Context) (*Served, error) {
 }
 
 // wait follows slipway-serve until it answers, or ends.
-func (s *Served) wait(ctx context.Context, address string, words *lastLines) error {
+func (s *Served) wait(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -119,15 +136,16 @@ func (s *Served) wait(ctx context.Context, address string, words *lastLines) err
 			s.URL = "http://" + strings.TrimSpace(string(text))
 			return s.Get(ctx, "/version", &s.Facts)
 		case result != nil:
-			return words.blame(*result)
+			return s.words.blame(*result)
 		}
 	}
 }
 
-// Stop ends it.
-func (s *Served) Stop() {
-	s.process.Stop(5 * time.Second)
+// Stop ends it and tells how it went; again, the same.
+func (s *Served) Stop() deploy.RunResult {
+	result := s.process.Stop(5 * time.Second)
 	s.client.CloseIdleConnections()
+	return result
 }
 
 // Get reads a JSON answer.
@@ -152,7 +170,9 @@ const (
 // Do sends a request. An error means that there was no answer: slipway-serve
 // has ended, or the context has.
 func (s *Served) Do(ctx context.Context, method, path string, body io.Reader, header http.Header) (int, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, body)
+	limited, cancel := context.WithTimeout(ctx, s.answer+stopTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(limited, method, s.URL+path, body)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -173,6 +193,9 @@ func (s *Served) Do(ctx context.Context, method, path string, body io.Reader, he
 	if ctx.Err() != nil {
 		return 0, nil, ctx.Err()
 	}
+	if limited.Err() != nil {
+		return 0, nil, &BrokenError{Message: fmt.Sprintf("the model gave no answer within %s, and could not be stopped", s.answer), Remedy: slowRemedy}
+	}
 	return 0, nil, s.death(err)
 }
 
@@ -181,52 +204,11 @@ func (s *Served) death(err error) error {
 	select {
 	case result := <-s.ended:
 		s.ended <- result
+		if broken := s.words.doing(result, "while it was asked"); broken != nil {
+			return broken
+		}
 		return models.Errorf(models.KindUnavailable, "slipway-serve died while it was asked: %s", endingWords(result)).Because(err)
 	case <-time.After(time.Second):
 		return models.Errorf(models.KindUnavailable, "slipway-serve did not answer").Because(err)
 	}
-}
-
-func endingWords(r deploy.RunResult) string {
-	if r.Ending == deploy.EndedExit {
-		return fmt.Sprintf("exit code %d", r.ExitCode)
-	}
-	return strings.TrimSpace(string(r.Ending) + " " + r.Detail)
-}
-
-// lastLines keeps the end of what a program wrote.
-type lastLines struct{ text []byte }
-
-// Write implements io.Writer.
-func (l *lastLines) Write(p []byte) (int, error) {
-	const keep = 16 << 10
-	l.text = append(l.text, p...)
-	if len(l.text) > keep {
-		l.text = bytes.Clone(l.text[len(l.text)-keep:])
-	}
-	return len(p), nil
-}
-
-// blame reads the line of JSON with which slipway-serve says why it ended.
-func (l *lastLines) blame(result deploy.RunResult) error {
-	var said struct {
-		Message string `json:"message"`
-	}
-	lines := bufio.NewScanner(bytes.NewReader(l.text))
-	for lines.Scan() {
-		var line struct {
-			Code    string `json:"error_code"`
-			Message string `json:"message"`
-		}
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Code != "" {
-			said.Message = line.Message
-		}
-	}
-	if result.Ending == deploy.EndedExit && result.ExitCode == exitBroken {
-		return &BrokenError{Message: said.Message}
-	}
-	if said.Message == "" {
-		said.Message = "see the log"
-	}
-	return models.Errorf(models.KindUnavailable, "slipway-serve ended before it served (%s): %s", endingWords(result), said.Message)
 }

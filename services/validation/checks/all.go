@@ -12,6 +12,7 @@ func All() []validation.Check {
 		UnsafeCode{},
 		ONNX{},
 		Detection{},
+		Latency{},
 		Command{},
 	}
 }

@@ -20,8 +20,14 @@ type mlmodel struct {
 	Flavors map[string]map[string]any `yaml:"flavors"`
 	Example *struct {
 		Path    string `yaml:"artifact_path"`
+		Type    string `yaml:"type"`
 		Serving string `yaml:"serving_input_path"`
 	} `yaml:"saved_input_example_info"`
+	Signature *struct {
+		Inputs  string `yaml:"inputs"` // JSON, as are the others
+		Outputs string `yaml:"outputs"`
+		Params  string `yaml:"params"`
+	} `yaml:"signature"`
 }
 
 // maxText bounds a text file that is read whole.

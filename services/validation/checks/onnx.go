@@ -2,7 +2,6 @@ package checks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -15,18 +14,27 @@ import (
 )
 
 // ONNX checks that the model's file parses, has all its parts, loads in
-// slipway-serve, and answers: the same twice, in numbers.
+// slipway-serve, and answers: in numbers, the same twice, and each row as if it
+// were alone.
 type ONNX struct{}
+
+// onnxSettings are the fields of a step.
+type onnxSettings struct {
+	Noise     bool    `json:"noise,omitempty" jsonschema_description:"Whether onnx asks uniform noise too (true). false is for models that no noise makes sense to."`
+	Tolerance float64 `json:"batch_tolerance,omitempty" jsonschema:"minimum=0" jsonschema_description:"How far onnx lets a row of a batch be from the same row alone, as a share of the output's largest number (0.001)."`
+}
 
 // Declare implements validation.Check.
 func (ONNX) Declare() pipeline.Check {
 	return pipeline.Check{
 		Name: "onnx", About: "it loads and answers.",
+		Settings: onnxSettings{Noise: true, Tolerance: 1e-3},
 		Measures: []pipeline.Measure{
 			{Name: "ir_version", About: "the version of ONNX's format"},
 			{Name: "opset", About: "the version of the operators of ai.onnx"},
 			{Name: "load_ms", Lower: true, About: "time to load it in slipway-serve, in milliseconds"},
 			{Name: "answer_ms", Lower: true, About: "time of the first answer, in milliseconds"},
+			{Name: "batch_difference", Lower: true, About: "how far a row of a batch is from the same row alone, as a share of the output's largest number"},
 		},
 	}
 }
@@ -40,6 +48,10 @@ var standard = []string{
 // Run implements validation.Check.
 func (ONNX) Run(ctx context.Context, s *validation.Subject) (models.Report, error) {
 	var report models.Report
+	var settings onnxSettings
+	if err := s.Step.Read(&settings); err != nil {
+		return report, err
+	}
 	file, err := onnxFile(ctx, s)
 	if err == nil && file == "" {
 		err = models.Errorf(models.KindInvalid, "the version is no ONNX model: MLmodel has no flavor onnx")
@@ -67,7 +79,14 @@ func (ONNX) Run(ctx context.Context, s *validation.Subject) (models.Report, erro
 	if len(report.Findings) > 0 {
 		return report, nil
 	}
-	return report, load(ctx, s, &report)
+	served, err := s.Serve(ctx)
+	if err != nil {
+		return report, err
+	}
+	defer served.Stop()
+	report.Facts["runtime"] = served.Facts.Runtime
+	report.Measurements = append(report.Measurements, models.Measurement{Name: "load_ms", Value: milliseconds(served.Loaded)})
+	return report, (&inquiry{s: s, served: served, settings: settings, model: model, report: &report}).run(ctx)
 }
 
 func describe(report *models.Report, m onnxModel) {
@@ -79,7 +98,17 @@ func describe(report *models.Report, m onnxModel) {
 	for _, domain := range keys(m.Opsets) {
 		opsets = append(opsets, fmt.Sprintf("%s %d", domain, m.Opsets[domain]))
 	}
-	report.Facts = map[string]string{"opsets": strings.Join(opsets, ", "), "nodes": fmt.Sprint(m.Nodes)}
+	report.Facts = map[string]string{
+		"opsets": strings.Join(opsets, ", "), "nodes": fmt.Sprint(m.Nodes), "inputs": valueWords(m.Inputs), "outputs": valueWords(m.Outputs),
+	}
+}
+
+func valueWords(values []value) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = v.String()
+	}
+	return strings.Join(words, "; ")
 }
 
 // parts finds what the file needs and does not bring.
@@ -103,7 +132,7 @@ func parts(manifest models.Manifest, file string, m onnxModel) []models.Finding 
 		switch {
 		case i < 0:
 			missing[p]++
-		case e.offset < 0 || e.length < 0 || e.offset+e.length > manifest.Entries[i].Size:
+		case e.offset < 0 || e.length < 0 || e.offset > manifest.Entries[i].Size-e.length:
 			findings = append(findings, problem(p, "tensor %q ends at byte %d of %s, which has %d: it is cut off", e.tensor, e.offset+e.length, p, manifest.Entries[i].Size))
 		}
 	}
@@ -113,64 +142,6 @@ func parts(manifest models.Manifest, file string, m onnxModel) []models.Finding 
 		findings = append(findings, f)
 	}
 	return findings
-}
-
-// load runs the model in slipway-serve and asks it.
-func load(ctx context.Context, s *validation.Subject, report *models.Report) error {
-	served, err := s.Serve(ctx)
-	if broken := (*validation.BrokenError)(nil); errors.As(err, &broken) {
-		f := problem("model", "%s", broken.Error())
-		f.Remedy = "export it for the ONNX Runtime of this server (the message names the limits)"
-		report.Findings = append(report.Findings, f)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer served.Stop()
-	report.Facts["runtime"] = served.Facts.Runtime
-	report.Measurements = append(report.Measurements, models.Measurement{Name: "load_ms", Value: milliseconds(served.Loaded)})
-	asked, err := questions(ctx, s, served)
-	if err != nil {
-		return err
-	}
-	return answers(ctx, served, report, asked)
-}
-
-// answers asks each question until one is understood, and that one twice.
-func answers(ctx context.Context, served *validation.Served, report *models.Report, asked []question) error {
-	var refused []string
-	for _, q := range asked {
-		begin := time.Now() //nolint:forbidigo // a duration, not a rule
-		first, err := q.ask(ctx, served)
-		took := time.Since(begin)
-		var no *refusedError
-		if errors.As(err, &no) && !no.fault {
-			refused = append(refused, q.what+": "+no.message)
-			continue
-		}
-		if errors.As(err, &no) {
-			report.Findings = append(report.Findings, problem("model", "it fails on %s: %s", q.what, no.message))
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		report.Facts["asked"] = q.what
-		report.Measurements = append(report.Measurements, models.Measurement{Name: "answer_ms", Value: milliseconds(took)})
-		second, err := q.ask(ctx, served)
-		if errors.As(err, &no) {
-			report.Findings = append(report.Findings, problem("model", "it answers %s once, and the second time: %s", q.what, no.message))
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		report.Findings = append(report.Findings, first.compare(second, q.what)...)
-		return nil
-	}
-	return models.Errorf(models.KindUnsupported,
-		"the model could not be asked (%s): log it with an input_example, so that its open dimensions are known", strings.Join(refused, "; "))
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

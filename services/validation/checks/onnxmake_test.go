@@ -66,6 +66,25 @@ func (m made) value(name string) string {
 	return string(message{}.text(1, name).text(2, string(message{}.text(1, string(tensor)))))
 }
 
+// mixing is a model of FP32 [symbol,4] that shares its rows out: a softmax over
+// an axis, or, with axis 1, a reshape to one row.
+func mixing(symbol string, axis int64) string {
+	dims := string(message{}.text(1, string(message{}.text(2, symbol))).text(1, string(message{}.number(1, 4))))
+	value := func(name string) string {
+		return string(message{}.text(1, name).text(2, string(message{}.text(1, string(message{}.number(1, 1).text(2, dims))))))
+	}
+	node := message{}.text(1, "x").text(2, "y").text(4, "Softmax").
+		text(5, string(message{}.text(1, "axis").number(3, 0).number(20, 2)))
+	graph := message{}
+	if axis == 1 {
+		shape := message{}.number(1, 2).number(2, 7).text(8, "s").number(7, 1).number(7, 4)
+		node = message{}.text(1, "x").text(1, "s").text(2, "y").text(4, "Reshape")
+		graph = graph.text(5, string(shape))
+	}
+	graph = graph.text(1, string(node)).text(2, "g").text(11, value("x")).text(12, value("y"))
+	return string(message{}.number(1, 8).text(7, string(graph)).text(8, string(message{}.text(1, "").number(2, 17))))
+}
+
 type message []byte
 
 func (m message) number(field protowire.Number, v int64) message {

@@ -19,6 +19,8 @@ type onnxModel struct {
 	Functions map[string]bool  // domains that the file itself defines
 	Used      map[string]bool  // domains of its nodes
 	External  []external
+	Inputs    []value // initializers left out
+	Outputs   []value
 	Nodes     int
 	hasGraph  bool
 }
@@ -59,6 +61,9 @@ func parseONNX(data []byte) (onnxModel, error) {
 			m.IRVersion = int64(number)
 		case 7:
 			m.hasGraph = true
+			if err := m.values(bytes); err != nil {
+				return err
+			}
 			return m.graph(bytes, 0)
 		case 8:
 			return m.opset(bytes)
@@ -128,6 +133,38 @@ func (m *onnxModel) graph(data []byte, depth int) error {
 		}
 		return nil
 	})
+}
+
+// values reads what goes into a graph and comes out of it.
+func (m *onnxModel) values(graph []byte) error {
+	weights := map[string]bool{} // older files list them among the inputs
+	var inputs []value
+	err := each(graph, func(field int, _ uint64, bytes []byte) error {
+		switch field {
+		case 5:
+			return each(bytes, func(field int, _ uint64, bytes []byte) error {
+				if field == 8 {
+					weights[string(bytes)] = true
+				}
+				return nil
+			})
+		case 11, 12:
+			v, err := readValue(bytes)
+			if field == 11 {
+				inputs = append(inputs, v)
+			} else {
+				m.Outputs = append(m.Outputs, v)
+			}
+			return err
+		}
+		return nil
+	})
+	for _, v := range inputs {
+		if !weights[v.Name] {
+			m.Inputs = append(m.Inputs, v)
+		}
+	}
+	return err
 }
 
 func (m *onnxModel) node(data []byte, depth int) error {

@@ -142,7 +142,7 @@ func TestASlipwayServeThatDiesIsNoJudgement(t *testing.T) {
 		"while it is asked": {
 			`while [ "$1" != --address-file ]; do shift; done; echo 127.0.0.1:1 > "$2"; exit 9`, "died while it was asked: exit code 9",
 		},
-		"by a signal":               {"kill -SEGV $$", "ended before it served (signal"},
+		"from outside":              {"kill -KILL $$", "ended before it served (signal killed from outside"},
 		"with a reason of its own":  {`echo '{"error_code": "SERVE_FAILED", "message": "no ONNX Runtime"}' >&2; exit 1`, "no ONNX Runtime"},
 		"without an answer to give": {"exec sleep 60", "still running after 2s, its timeout"},
 	}
