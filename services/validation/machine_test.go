@@ -16,7 +16,8 @@ func TestLimitsOfAContainer(t *testing.T) {
 		want  Machine
 	}{
 		"version 2": {
-			"0::/a/b\n", map[string]string{"a/b/cpu.max": "50000 100000\n", "a/b/memory.max": "536870912\n"},
+			"0::/a/b\n",
+			map[string]string{"a/b/cpu.max": "50000 100000\n", "a/b/memory.max": "536870912\n"},
 			Machine{CPULimit: 0.5, MemoryLimit: 512 << 20},
 		},
 		"version 2 in a container, whose group is the root": {

@@ -64,10 +64,10 @@ func TestONNX(t *testing.T) {
 			with(made{operators: []string{"Neg", "Sqrt"}, dims: []int64{1, -1}}.onnx(), files{"MLmodel": example, "serving_input_example.json": `{"inputs": [[-1, -4, -9]]}`}),
 			models.ValidationFailed, "3 values of output \"y\" are NaN on uniform noise of shape [1,3]",
 		},
-		"rows that are answered by themselves": {with(made{operators: []string{"Sqrt"}, dims: []int64{-1, 4}}.onnx(), nil), models.ValidationPassed, ""},
-		"rows that are mixed":                  {with(mixing("batch", 0), nil), models.ValidationFailed, "a row in a batch of 8 differs from the same row alone by"},
-		"steps of a sequence are no rows":      {with(mixing("sequence_length", 0), nil), models.ValidationPassed, ""},
-		"a batch that is open and is not":      {with(mixing("batch", 1), nil), models.ValidationFailed, "its first dimension is open, and it fails on 8 rows"},
+		"rows that are answered by themselves":                    {with(made{operators: []string{"Sqrt"}, dims: []int64{-1, 4}}.onnx(), nil), models.ValidationPassed, ""},
+		"rows that are mixed":                                     {with(mixing("batch", 0), nil), models.ValidationFailed, "a row in a batch of 8 differs from the same row alone by"},
+		"steps of a sequence are no rows":                         {with(mixing("sequence_length", 0), nil), models.ValidationPassed, ""},
+		"a batch that is open and is not":                         {with(mixing("batch", 1), nil), models.ValidationFailed, "its first dimension is open, and it fails on 8 rows"},
 		"a model that fails in the dark is not asked in the dark": {onnxFiles(t, "v3-fragile"), models.ValidationPassed, ""},
 	}
 	for name, tt := range tests {
