@@ -211,7 +211,7 @@ func (c *contender) first(ctx context.Context, settings latencySettings) (time.D
 		err := load[0].send(ctx, c.served)
 		took := since()
 		var no *refusedError
-		if errors.As(err, &no) && !(no.fault && load[0].sure) {
+		if errors.As(err, &no) && (!no.fault || !load[0].sure) {
 			refused = append(refused, load[0].what+": "+no.message)
 			continue
 		}

@@ -100,6 +100,7 @@ func (c *contender) figure(metric string) (float64, bool) {
 func student95(degrees int) float64 {
 	const z = 1.959963984540054
 	n := float64(degrees)
-	z3, z5, z7 := math.Pow(z, 3), math.Pow(z, 5), math.Pow(z, 7)
+	const z3 = z * z * z
+	const z5, z7 = z3 * z * z, z3 * z3 * z
 	return z + (z3+z)/(4*n) + (5*z5+16*z3+3*z)/(96*n*n) + (3*z7+19*z5+17*z3-15*z)/(384*n*n*n)
 }

@@ -101,7 +101,7 @@ func (q *inquiry) twice(ctx context.Context, asked question) (bool, error) {
 	took := since()
 	var no *refusedError
 	switch {
-	case errors.As(err, &no) && !(no.fault && asked.sure):
+	case errors.As(err, &no) && (!no.fault || !asked.sure):
 		q.refused = append(q.refused, asked.what+": "+no.message)
 		return false, nil
 	case errors.As(err, &no):
