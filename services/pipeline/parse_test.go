@@ -46,7 +46,7 @@ func TestParseFillsInEveryField(t *testing.T) {
 		Model: "shapes-detector", On: models.TriggerRegistered,
 		Validation: models.ValidationSpec{Steps: []models.StepSpec{
 			{Name: "integrity", Check: "integrity", Timeout: 30 * time.Minute},
-			{Name: "onnx", Check: "onnx", Timeout: 2 * time.Minute},
+			{Name: "onnx", Check: "onnx", Timeout: 2 * time.Minute, Settings: json.RawMessage(`{"noise":true,"batch_tolerance":0.001}`)},
 			{
 				Name: "detection", Check: "detection", Timeout: 30 * time.Minute, Dataset: dataset,
 				Thresholds: []models.Threshold{
