@@ -22,7 +22,8 @@ type DatasetStore interface {
 	// Versions lists a data set's versions, newest first, from below a number
 	// (0: the newest).
 	Versions(datasetID, below int64, limit int) ([]models.DatasetVersion, error)
-	// Commit freezes an uploading version with what was counted in it.
+	// Commit freezes an uploading version with its format and what was counted in
+	// it.
 	Commit(v models.DatasetVersion) error
 	// Drop removes an uploading version; its number is free again.
 	Drop(versionID int64) error
@@ -34,6 +35,8 @@ type DatasetStore interface {
 	// Blob finds a version's file by digest, and whether its bytes are there,
 	// else not_found.
 	Blob(versionID int64, sha256 string) (models.DatasetFile, bool, error)
-	// Stored notes that a blob is there.
-	Stored(sha256 string) error
+	// Stored notes that a blob is there, and what was seen of a picture.
+	Stored(sha256 string, seen models.ImageFacts) error
+	// Pictures gives what was seen of a version's pictures, by digest.
+	Pictures(versionID int64) (map[string]models.ImageFacts, error)
 }

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -64,7 +65,9 @@ func (d Datasets) ListDatasetVersions(ctx context.Context, r server.ListDatasetV
 	}
 	page := server.ListDatasetVersions200JSONResponse{Items: make([]server.DatasetVersion, 0, len(versions))}
 	for _, v := range versions {
-		page.Items = append(page.Items, wireDatasetVersion(v, nil))
+		wire := wireDatasetVersion(v, nil)
+		wire.Summary = server.DatasetSummary{}
+		page.Items = append(page.Items, wire)
 		page.NextPageToken = pageToken(len(versions), size, v.Number)
 	}
 	return page, nil
@@ -74,9 +77,10 @@ func (d Datasets) ListDatasetVersions(ctx context.Context, r server.ListDatasetV
 func (d Datasets) CreateDatasetVersion(ctx context.Context, r server.CreateDatasetVersionRequestObject) (server.CreateDatasetVersionResponseObject, error) {
 	files := make([]models.DatasetFile, 0, len(r.Body.Files))
 	for _, f := range r.Body.Files {
-		files = append(files, models.DatasetFile{Path: f.Path, Size: f.SizeBytes, SHA256: strings.TrimPrefix(f.Digest, "sha256:")})
+		files = append(files, models.DatasetFile{Path: f.Path, Size: f.SizeBytes, SHA256: strings.TrimPrefix(f.Digest, "sha256:"), Tags: f.Tags})
 	}
-	v, missing, err := d.Service.Begin(ctx, r.Name, files)
+	settings := models.DatasetSettings{Format: models.DatasetFormat(r.Body.Format), TagFields: r.Body.TagFields}
+	v, missing, err := d.Service.Begin(ctx, r.Name, files, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +116,7 @@ func (d Datasets) ListDatasetFiles(ctx context.Context, r server.ListDatasetFile
 			page.NextPageToken = namePageToken(size, size, page.Items[size-1].Path)
 			break
 		}
-		page.Items = append(page.Items, server.DatasetFile{Path: f.Path, SizeBytes: f.Size, Digest: wireDigest(f.SHA256)})
+		page.Items = append(page.Items, server.DatasetFile{Path: f.Path, SizeBytes: f.Size, Digest: wireDigest(f.SHA256), Tags: f.Tags})
 	}
 	return page, nil
 }
@@ -137,18 +141,20 @@ func (d Datasets) CommitDatasetVersion(ctx context.Context, r server.CommitDatas
 
 func wireDataset(set models.Dataset) server.Dataset {
 	return server.Dataset{
-		Name: set.Name, Task: server.DatasetTaskDetection, Description: set.Description, LatestVersion: set.Latest, CreatedAt: set.CreatedAt,
+		Name: set.Name, Task: server.DatasetTask(set.Format.Task()), Format: server.DatasetFormat(set.Format), Description: set.Description, LatestVersion: set.Latest, CreatedAt: set.CreatedAt,
 	}
 }
 
 func wireDatasetVersion(v models.DatasetVersion, missing []models.DatasetFile) server.DatasetVersion {
 	wire := server.DatasetVersion{
 		Name: v.Dataset, Version: v.Number, State: server.DatasetVersionState(v.State), Digest: wireDigest(v.Digest),
+		Task: server.DatasetTask(v.Format.Task()), Format: server.DatasetFormat(cmp.Or(v.Format, v.Settings.Format)), TagFields: v.Settings.TagFields,
 		Files: v.Files, SizeBytes: v.Bytes, Images: v.Images, Backgrounds: v.Backgrounds, Boxes: v.Boxes,
 		Classes: v.Classes, CreatedAt: v.CreatedAt, CreatedBy: v.CreatedBy,
 	}
 	if v.CommittedAt != nil {
 		wire.CommittedAt = *v.CommittedAt
+		wire.Summary = wireDatasetSummary(v.Summary)
 	}
 	for _, f := range missing {
 		wire.Missing = append(wire.Missing, wireDigest(f.SHA256))

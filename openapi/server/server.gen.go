@@ -39,15 +39,99 @@ func (e AnalysisVerdict) Valid() bool {
 	}
 }
 
+// Defines values for DatasetColumnType.
+const (
+	DatasetColumnTypeBool   DatasetColumnType = "bool"
+	DatasetColumnTypeFloat  DatasetColumnType = "float"
+	DatasetColumnTypeInt    DatasetColumnType = "int"
+	DatasetColumnTypeNested DatasetColumnType = "nested"
+	DatasetColumnTypeText   DatasetColumnType = "text"
+	DatasetColumnTypeTime   DatasetColumnType = "time"
+)
+
+// Valid indicates whether the value is a known member of the DatasetColumnType enum.
+func (e DatasetColumnType) Valid() bool {
+	switch e {
+	case DatasetColumnTypeBool:
+		return true
+	case DatasetColumnTypeFloat:
+		return true
+	case DatasetColumnTypeInt:
+		return true
+	case DatasetColumnTypeNested:
+		return true
+	case DatasetColumnTypeText:
+		return true
+	case DatasetColumnTypeTime:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DatasetFindingSeverity.
+const (
+	DatasetFindingSeverityError   DatasetFindingSeverity = "error"
+	DatasetFindingSeverityInfo    DatasetFindingSeverity = "info"
+	DatasetFindingSeverityWarning DatasetFindingSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the DatasetFindingSeverity enum.
+func (e DatasetFindingSeverity) Valid() bool {
+	switch e {
+	case DatasetFindingSeverityError:
+		return true
+	case DatasetFindingSeverityInfo:
+		return true
+	case DatasetFindingSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DatasetFormat.
+const (
+	DatasetFormatCoco    DatasetFormat = "coco"
+	DatasetFormatCsv     DatasetFormat = "csv"
+	DatasetFormatFolders DatasetFormat = "folders"
+	DatasetFormatParquet DatasetFormat = "parquet"
+	DatasetFormatYolo    DatasetFormat = "yolo"
+)
+
+// Valid indicates whether the value is a known member of the DatasetFormat enum.
+func (e DatasetFormat) Valid() bool {
+	switch e {
+	case DatasetFormatCoco:
+		return true
+	case DatasetFormatCsv:
+		return true
+	case DatasetFormatFolders:
+		return true
+	case DatasetFormatParquet:
+		return true
+	case DatasetFormatYolo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DatasetTask.
 const (
-	DatasetTaskDetection DatasetTask = "detection"
+	DatasetTaskClassification DatasetTask = "classification"
+	DatasetTaskDetection      DatasetTask = "detection"
+	DatasetTaskTable          DatasetTask = "table"
 )
 
 // Valid indicates whether the value is a known member of the DatasetTask enum.
 func (e DatasetTask) Valid() bool {
 	switch e {
+	case DatasetTaskClassification:
+		return true
 	case DatasetTaskDetection:
+		return true
+	case DatasetTaskTable:
 		return true
 	default:
 		return false
@@ -533,13 +617,16 @@ type AuditRecord struct {
 	Version string `json:"version,omitempty,omitzero"`
 }
 
-// Dataset A labelled data set.
+// Dataset A labelled data set; `task` and `format` are those of its newest committed version.
 type Dataset struct {
 	// CreatedAt When it was created.
 	CreatedAt time.Time `json:"created_at"`
 
 	// Description For people.
 	Description string `json:"description,omitempty,omitzero"`
+
+	// Format How its files say what is what. yolo: data.yaml, images, a text file of boxes for each. coco: a JSON file of instances beside images. folders: images in a folder for each class. csv, parquet: tables.
+	Format DatasetFormat `json:"format,omitempty,omitzero"`
 
 	// LatestVersion The newest committed version; absent where there is none.
 	LatestVersion int64 `json:"latest_version,omitempty,omitzero"`
@@ -549,11 +636,47 @@ type Dataset struct {
 	// Example: shapes-val
 	Name DatasetName `json:"name"`
 
-	// Task What the labels are for: boxes in images, in YOLO's layout.
-	Task DatasetTask `json:"task"`
+	// Task What it can be used for. detection: boxes in images. classification: images with a class each. table: rows of typed columns.
+	Task DatasetTask `json:"task,omitempty,omitzero"`
 }
 
-// DatasetCreate A new data set.
+// DatasetClass One class and how often it occurs.
+type DatasetClass struct {
+	// Boxes Boxes of it.
+	Boxes int64 `json:"boxes,omitempty,omitzero"`
+
+	// Images Images that have it.
+	Images int64 `json:"images"`
+
+	// Name Its name.
+	Name string `json:"name"`
+}
+
+// DatasetColumn A column of a table.
+type DatasetColumn struct {
+	// Examples The first few different values.
+	Examples []string `json:"examples,omitempty,omitzero"`
+
+	// Max The largest of its numbers.
+	Max *float64 `json:"max,omitempty"`
+
+	// Min The least of its numbers.
+	Min *float64 `json:"min,omitempty"`
+
+	// Missing Rows without a value.
+	Missing int64 `json:"missing"`
+
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Type What its values are; those of nested columns are not read.
+	Type DatasetColumnType `json:"type"`
+}
+
+// DatasetColumnType What its values are; those of nested columns are not read.
+type DatasetColumnType string
+
+// DatasetCreate A new data set. What it can be used for is told by its versions; `task` is not needed.
 type DatasetCreate struct {
 	// Description For people.
 	Description string `json:"description,omitempty,omitzero"`
@@ -563,8 +686,19 @@ type DatasetCreate struct {
 	// Example: shapes-val
 	Name DatasetName `json:"name"`
 
-	// Task What the labels are for: boxes in images, in YOLO's layout.
+	// Task What it can be used for. detection: boxes in images. classification: images with a class each. table: rows of typed columns.
 	Task DatasetTask `json:"task,omitempty,omitzero"`
+}
+
+// DatasetExample Where an oddity is.
+type DatasetExample struct {
+	// Message What is there.
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Where A file, a file with its line, or a column.
+	//
+	// Example: labels/a.txt:3
+	Where string `json:"where"`
 }
 
 // DatasetFile One file of a data set version.
@@ -581,6 +715,9 @@ type DatasetFile struct {
 
 	// SizeBytes Its length.
 	SizeBytes int64 `json:"size_bytes"`
+
+	// Tags Tags of an image, for slices: words, or key=value.
+	Tags []string `json:"tags,omitempty,omitzero"`
 }
 
 // DatasetFileList A page of files.
@@ -590,6 +727,35 @@ type DatasetFileList struct {
 	// NextPageToken Ask for the next page with it; absent on the last one.
 	NextPageToken NextPageToken `json:"next_page_token,omitempty,omitzero"`
 }
+
+// DatasetFinding One kind of oddity, with examples.
+type DatasetFinding struct {
+	// Count How many there are.
+	Count int64 `json:"count"`
+
+	// Examples The first 100 of them.
+	Examples []DatasetExample `json:"examples,omitempty,omitzero"`
+
+	// Message What is odd.
+	Message string `json:"message"`
+
+	// Remedy What to do about it.
+	Remedy string `json:"remedy,omitempty,omitzero"`
+
+	// Rule Its name.
+	//
+	// Example: outside
+	Rule string `json:"rule"`
+
+	// Severity None keeps the version from being used; after an error a check that reads it is errored.
+	Severity DatasetFindingSeverity `json:"severity"`
+}
+
+// DatasetFindingSeverity None keeps the version from being used; after an error a check that reads it is errored.
+type DatasetFindingSeverity string
+
+// DatasetFormat How its files say what is what. yolo: data.yaml, images, a text file of boxes for each. coco: a JSON file of instances beside images. folders: images in a folder for each class. csv, parquet: tables.
+type DatasetFormat string
 
 // DatasetList A page of data sets.
 type DatasetList struct {
@@ -604,7 +770,37 @@ type DatasetList struct {
 // Example: shapes-val
 type DatasetName = string
 
-// DatasetTask What the labels are for: boxes in images, in YOLO's layout.
+// DatasetSummary What a committed version holds, and what is odd about it. Lists of versions leave it out.
+type DatasetSummary struct {
+	// Classes How often each class occurs, by id.
+	Classes []DatasetClass `json:"classes,omitempty,omitzero"`
+
+	// Columns The columns of a table.
+	Columns []DatasetColumn `json:"columns,omitempty,omitzero"`
+
+	// Crowds Crowd regions (COCO's iscrowd), which are no boxes.
+	Crowds int64 `json:"crowds,omitempty,omitzero"`
+
+	// Findings Each kind of oddity once, the gravest first.
+	Findings []DatasetFinding `json:"findings"`
+
+	// Rows How many rows a table has.
+	Rows int64 `json:"rows,omitempty,omitzero"`
+
+	// Tags How many images have each tag.
+	Tags []DatasetTag `json:"tags,omitempty,omitzero"`
+}
+
+// DatasetTag One tag and how often it occurs.
+type DatasetTag struct {
+	// Images Images that have it.
+	Images int64 `json:"images"`
+
+	// Tag A word, or key=value.
+	Tag string `json:"tag"`
+}
+
+// DatasetTask What it can be used for. detection: boxes in images. classification: images with a class each. table: rows of typed columns.
 type DatasetTask string
 
 // DatasetVersion One frozen state of a data set, or one on its way there.
@@ -615,7 +811,7 @@ type DatasetVersion struct {
 	// Boxes How many labelled boxes, once committed.
 	Boxes int64 `json:"boxes,omitempty,omitzero"`
 
-	// Classes The names of the classes in the order of their ids, once committed.
+	// Classes The names of the classes in the order of their ids, once committed; none in a table.
 	Classes []string `json:"classes,omitempty,omitzero"`
 
 	// CommittedAt When it was committed.
@@ -635,6 +831,9 @@ type DatasetVersion struct {
 	// Files How many files it has.
 	Files int64 `json:"files"`
 
+	// Format How its files say what is what. yolo: data.yaml, images, a text file of boxes for each. coco: a JSON file of instances beside images. folders: images in a folder for each class. csv, parquet: tables.
+	Format DatasetFormat `json:"format,omitempty,omitzero"`
+
 	// Images How many images, once committed.
 	Images int64 `json:"images,omitempty,omitzero"`
 
@@ -652,6 +851,15 @@ type DatasetVersion struct {
 	// State Only a committed version can be used.
 	State DatasetVersionState `json:"state"`
 
+	// Summary What a committed version holds, and what is odd about it. Lists of versions leave it out.
+	Summary DatasetSummary `json:"summary,omitempty,omitzero"`
+
+	// TagFields Fields of the images in a COCO file whose values are tags.
+	TagFields []string `json:"tag_fields,omitempty,omitzero"`
+
+	// Task What it can be used for. detection: boxes in images. classification: images with a class each. table: rows of typed columns.
+	Task DatasetTask `json:"task,omitempty,omitzero"`
+
 	// Version Counts from 1.
 	//
 	// Example: 1
@@ -661,10 +869,16 @@ type DatasetVersion struct {
 // DatasetVersionState Only a committed version can be used.
 type DatasetVersionState string
 
-// DatasetVersionCreate The manifest of a version.
+// DatasetVersionCreate The manifest of a version. Its format is told from the files, unless `format` names it.
 type DatasetVersionCreate struct {
 	// Files Every file, `data.yaml` among them; no path twice.
 	Files []DatasetFile `json:"files"`
+
+	// Format How its files say what is what. yolo: data.yaml, images, a text file of boxes for each. coco: a JSON file of instances beside images. folders: images in a folder for each class. csv, parquet: tables.
+	Format DatasetFormat `json:"format,omitempty,omitzero"`
+
+	// TagFields Fields of the images in a COCO file whose values are tags, beside `tags`: weather makes weather=rain.
+	TagFields []string `json:"tag_fields,omitempty,omitzero"`
 }
 
 // DatasetVersionList A page of versions.

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,9 +12,14 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
 )
+
+// writers bounds how many files are written at once.
+const writers = 8
 
 // Prefix is the folder of the artifact store that holds data sets' blobs.
 const Prefix = ".slipway/datasets"
@@ -45,15 +51,48 @@ func (s *Service) Upload(ctx context.Context, ref models.DatasetRef, sha string,
 	if err != nil || stored {
 		return err
 	}
-	if _, err := s.Blobs.Put(ctx, key(sha), verify(r, sha), file.Size); err != nil {
+	seen, err := s.put(ctx, file, verify(r, sha))
+	if err != nil {
 		return err
 	}
-	return s.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Datasets().Stored(sha) })
+	return s.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Datasets().Stored(sha, seen) })
+}
+
+// put stores a file, and looks at a picture while it is at hand. Where there is
+// no room to, the commit looks at it.
+func (s *Service) put(ctx context.Context, f models.DatasetFile, body io.Reader) (seen models.ImageFacts, err error) {
+	b := s.bounded()
+	if !isImage(f) || f.Size > maxPicture || !b.buffered.TryAcquire(f.Size) {
+		_, err = s.Blobs.Put(ctx, key(f.SHA256), body, f.Size)
+		return seen, err
+	}
+	defer b.buffered.Release(f.Size)
+	var data bytes.Buffer
+	if _, err = s.Blobs.Put(ctx, key(f.SHA256), io.TeeReader(io.LimitReader(body, f.Size+1), &data), f.Size); err != nil {
+		return seen, err
+	}
+	return b.see(data.Bytes()), nil
 }
 
 // Read opens a file of a data set; at its end the bytes have been held
-// against the digest. The caller closes.
+// against the digest. It comes from this machine's cache where it is there. The
+// caller closes.
 func (s *Service) Read(ctx context.Context, f models.DatasetFile) (io.ReadCloser, error) {
+	if s.Near || s.Cache == nil {
+		return s.fetch(ctx, f)
+	}
+	if body, ok := s.Cache.Get(f.SHA256); ok {
+		return body, nil
+	}
+	body, err := s.fetch(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return s.Cache.Keep(f.SHA256, f.Size, body), nil
+}
+
+// fetch reads a file from the store.
+func (s *Service) fetch(ctx context.Context, f models.DatasetFile) (io.ReadCloser, error) {
 	body, _, err := s.Blobs.Get(ctx, key(f.SHA256), 0, -1)
 	if err != nil {
 		return nil, fmt.Errorf("open %s of the data set: %w", f.Path, err)
@@ -64,26 +103,67 @@ func (s *Service) Read(ctx context.Context, f models.DatasetFile) (io.ReadCloser
 	}{verify(body, f.SHA256), body}, nil
 }
 
-// Materialize writes a version's files below a folder.
-func (s *Service) Materialize(ctx context.Context, ref models.DatasetRef, dir string) error {
-	files, err := s.Files(ctx, ref)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := s.write(ctx, f, filepath.Join(dir, filepath.FromSlash(f.Path))); err != nil {
-			return err
+// onDisk opens a file for reading here and there: from the cache, else from a
+// copy without a name, which is gone with the file. The caller calls what it
+// gets.
+func (s *Service) onDisk(ctx context.Context, f models.DatasetFile) (*os.File, func(), error) {
+	if s.Cache != nil {
+		if file, ok := s.cached(ctx, f); ok {
+			return file, func() { _ = file.Close() }, nil
 		}
 	}
-	return nil
+	file, err := os.CreateTemp("", "slipway-dataset-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("copy %s: %w", f.Path, err)
+	}
+	done := func() { _ = file.Close() }
+	if err := errors.Join(os.Remove(file.Name()), s.copyTo(ctx, f, file)); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return file, done, nil
 }
 
-func (s *Service) write(ctx context.Context, f models.DatasetFile, target string) error {
+func (s *Service) cached(ctx context.Context, f models.DatasetFile) (*os.File, bool) {
+	if file, ok := s.Cache.File(f.SHA256); ok {
+		return file, true
+	}
+	body, err := s.fetch(ctx, f)
+	if err != nil {
+		return nil, false // the copy tells
+	}
+	kept := s.Cache.Keep(f.SHA256, f.Size, body)
+	if _, err = io.Copy(io.Discard, kept); errors.Join(err, kept.Close()) != nil {
+		return nil, false
+	}
+	return s.Cache.File(f.SHA256)
+}
+
+func (s *Service) copyTo(ctx context.Context, f models.DatasetFile, w io.Writer) error {
 	body, err := s.Read(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = body.Close() }()
+	_, err = io.Copy(w, body)
+	return err
+}
+
+// Materialize writes a version's files below a folder, several at once.
+func (s *Service) Materialize(ctx context.Context, ref models.DatasetRef, dir string) error {
+	files, err := s.Files(ctx, ref)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	for _, f := range files {
+		group.Go(func() error { return s.write(ctx, f, filepath.Join(dir, filepath.FromSlash(f.Path))) })
+	}
+	return group.Wait()
+}
+
+func (s *Service) write(ctx context.Context, f models.DatasetFile, target string) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o750); err != nil {
 		return fmt.Errorf("make the data set's folder: %w", err)
 	}
@@ -91,8 +171,7 @@ func (s *Service) write(ctx context.Context, f models.DatasetFile, target string
 	if err != nil {
 		return fmt.Errorf("write the data set: %w", err)
 	}
-	_, err = io.Copy(out, body)
-	return errors.Join(err, out.Close())
+	return errors.Join(s.copyTo(ctx, f, out), out.Close())
 }
 
 // verifier fails at the end of a stream that is not what its digest says.

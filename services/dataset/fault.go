@@ -22,6 +22,12 @@ func (l *list) add(where, format string, args ...any) {
 	}
 }
 
+// merge adds what another list holds, behind what is here.
+func (l *list) merge(other list) {
+	l.count += other.count
+	l.details = append(l.details, other.details[:min(len(other.details), maxFaults-len(l.details))]...)
+}
+
 // err refuses with the list; nil where there are none.
 func (l *list) err(what string) error {
 	if l.count == 0 {

@@ -17,6 +17,7 @@ type layout struct {
 	classes []string
 	images  []models.DatasetFile
 	labels  map[string]models.DatasetFile // by the path of their image
+	tags    yaml.Node
 }
 
 // config is what a data set's YAML file may say; other keys are for trainers.
@@ -25,6 +26,7 @@ type config struct {
 	Val   yaml.Node `yaml:"val"`
 	Names yaml.Node `yaml:"names"`
 	NC    *int      `yaml:"nc"`
+	Tags  yaml.Node `yaml:"tags"`
 }
 
 var imageForms = []string{".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
@@ -59,7 +61,7 @@ func readLayout(where string, text []byte, files []models.DatasetFile, open func
 	if err != nil {
 		return layout{}, err
 	}
-	l := layout{classes: classes, labels: map[string]models.DatasetFile{}}
+	l := layout{classes: classes, labels: map[string]models.DatasetFile{}, tags: c.Tags}
 	if l.images, err = c.images(where, files, open); err != nil {
 		return layout{}, err
 	}

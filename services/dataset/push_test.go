@@ -74,7 +74,7 @@ func (f files) manifest() (manifest []models.DatasetFile, byDigest map[string]st
 func push(t *testing.T, s *dataset.Service, f files) (models.DatasetVersion, error) {
 	t.Helper()
 	manifest, texts := f.manifest()
-	v, missing, err := s.Begin(t.Context(), "set", manifest)
+	v, missing, err := s.Begin(t.Context(), "set", manifest, models.DatasetSettings{})
 	require.NoError(t, err)
 	ref := models.DatasetRef{Name: "set", Version: v.Number}
 	for _, m := range missing {
@@ -131,7 +131,7 @@ func TestAPushResumes(t *testing.T) {
 	_, err := s.Create(t.Context(), "set", "")
 	require.NoError(t, err)
 	manifest, texts := good().manifest()
-	v, missing, err := s.Begin(t.Context(), "set", manifest)
+	v, missing, err := s.Begin(t.Context(), "set", manifest, models.DatasetSettings{})
 	require.NoError(t, err)
 	require.Len(t, missing, len(texts))
 	ref := models.DatasetRef{Name: "set", Version: v.Number}
@@ -150,7 +150,7 @@ func TestAPushResumes(t *testing.T) {
 	_, err = s.Commit(t.Context(), ref)
 	require.True(t, models.IsKind(err, models.KindConflict), "%v", err)
 
-	again, left, err := s.Begin(t.Context(), "set", manifest)
+	again, left, err := s.Begin(t.Context(), "set", manifest, models.DatasetSettings{})
 	require.NoError(t, err)
 	require.Equal(t, v, again)
 	require.Equal(t, missing[1:], left)
@@ -173,8 +173,8 @@ func TestFaultsAreRefusedWithTheList(t *testing.T) {
 			[]string{"val/labels/a.txt:2: class 2 is beyond the names: 2 of them, so ids are 0 to 1", "val/labels/a.txt:3: class -1", "val/labels/a.txt:4: the class \"0.5\""},
 		},
 		"rows of another length": {
-			good().with("val/labels/a.txt", "0 .5 .5 .1 .1 .9\n0 .5 .5 .1\n0 .1 .1 .2 .1 .2 .2"),
-			[]string{"val/labels/a.txt:1: a row of 6 numbers: labels have 5 (class cx cy w h); these look like predictions saved with their confidence", "val/labels/a.txt:2: a row of 4", "val/labels/a.txt:3: a row of 7 numbers is a polygon"},
+			good().with("val/labels/a.txt", "0 .5 .5 .1 .1 .9\n0 .5 .5 .1\n0 .1 .1 .2 .1 .2 .2 .3"),
+			[]string{"val/labels/a.txt:1: a row of 6 numbers: labels have 5 (class cx cy w h); these look like predictions saved with their confidence", "val/labels/a.txt:2: a row of 4", "val/labels/a.txt:3: a row of 8 numbers"},
 		},
 		"coordinates": {
 			good().with("val/labels/a.txt", "0 1.1 .5 .1 .1\n0 .5 -.1 .1 .1\n0 .5 .5 nan .1\n0 .5 .5 0 .1\n\n0 .5 x .1 .1"),
@@ -271,7 +271,7 @@ func TestManifestsThatCannotBeKept(t *testing.T) {
 	for name, manifest := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := s.Begin(t.Context(), "set", manifest)
+			_, _, err := s.Begin(t.Context(), "set", manifest, models.DatasetSettings{})
 			require.True(t, models.IsKind(err, models.KindInvalid), "%v", err)
 		})
 	}

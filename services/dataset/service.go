@@ -8,8 +8,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/dataset/cache"
 	"github.com/slipway-ml/slipway/storage"
 	"github.com/slipway-ml/slipway/storage/blob"
 )
@@ -18,6 +20,11 @@ import (
 type Service struct {
 	DB    storage.DB
 	Blobs blob.Store
+	Cache *cache.Folder // of files of the store, on this machine; nil: none
+	Near  bool          // Blobs is on this machine: files are read from it, and copied only for what cannot stream
+
+	once   sync.Once
+	bounds *bounds
 }
 
 // The bounds of a manifest.
@@ -71,9 +78,12 @@ func (s *Service) List(ctx context.Context, after string, limit int) (sets []mod
 
 // Begin starts a push, or resumes the one of the same manifest: it gives the
 // version, and the files whose bytes are missing.
-func (s *Service) Begin(ctx context.Context, name string, files []models.DatasetFile) (models.DatasetVersion, []models.DatasetFile, error) {
+func (s *Service) Begin(ctx context.Context, name string, files []models.DatasetFile, settings models.DatasetSettings) (models.DatasetVersion, []models.DatasetFile, error) {
 	files = slices.Clone(files)
 	if err := checkManifest(files); err != nil {
+		return models.DatasetVersion{}, nil, err
+	}
+	if err := checkSettings(settings); err != nil {
 		return models.DatasetVersion{}, nil, err
 	}
 	var v models.DatasetVersion
@@ -83,10 +93,10 @@ func (s *Service) Begin(ctx context.Context, name string, files []models.Dataset
 		if err != nil {
 			return err
 		}
-		digest := manifestDigest(files)
+		digest := manifestDigest(files, settings)
 		v, err = tx.Datasets().VersionByDigest(set.ID, digest)
 		if models.IsKind(err, models.KindNotFound) {
-			v = models.DatasetVersion{DatasetID: set.ID, Dataset: name, Digest: digest, Files: int64(len(files))}
+			v = models.DatasetVersion{DatasetID: set.ID, Dataset: name, Digest: digest, Settings: settings, Files: int64(len(files))}
 			for _, f := range files {
 				v.Bytes += f.Size
 			}
@@ -106,7 +116,7 @@ func checkManifest(files []models.DatasetFile) error {
 	if len(files) == 0 || len(files) > maxFiles {
 		return models.Errorf(models.KindInvalid, "files: a version has 1 to %d files, not %d", maxFiles, len(files))
 	}
-	slices.SortFunc(files, func(a, b models.DatasetFile) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(files, byPath)
 	var faults list
 	sizes := map[string]int64{}
 	for i, f := range files {
@@ -121,6 +131,12 @@ func checkManifest(files []models.DatasetFile) error {
 			faults.add(f.Path, "the size %d cannot be: it is negative, or another file of the same digest has another", f.Size)
 		}
 		sizes[f.SHA256] = f.Size
+		files[i].Tags = sortedTags(f.Tags)
+		for _, tag := range f.Tags {
+			if fault := faultOf(tag); fault != "" {
+				faults.add(f.Path, "%q is no tag: %s", tag, fault)
+			}
+		}
 	}
 	return faults.err("the manifest cannot be kept")
 }
@@ -130,12 +146,29 @@ func cleanPath(p string) bool {
 		!strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\x00\\") && strings.ToValidUTF8(p, "") == p
 }
 
-// manifestDigest is over the sorted paths and digests, each ended by a NUL,
-// which neither can hold.
-func manifestDigest(files []models.DatasetFile) string {
+// checkSettings names what cannot be said of a version.
+func checkSettings(s models.DatasetSettings) error {
+	if s.Format != "" && s.Format.Task() == "" {
+		return models.Errorf(models.KindInvalid, "format: %q is none of %s", s.Format, formatNames())
+	}
+	for _, field := range s.TagFields {
+		if fault := faultOf(field); fault != "" || strings.Contains(field, "=") {
+			return models.Errorf(models.KindInvalid, "tag_fields: %q is no name of a field", field)
+		}
+	}
+	return nil
+}
+
+// manifestDigest is over the sorted paths, digests and tags: each entry is its
+// path, a NUL, its digest, a tab before each tag, and a NUL, none of which a
+// path, a digest or a tag can hold. Settings stand behind an empty path.
+func manifestDigest(files []models.DatasetFile, settings models.DatasetSettings) string {
 	h := sha256.New()
 	for _, f := range files {
-		h.Write([]byte(f.Path + "\x00" + f.SHA256 + "\x00"))
+		h.Write([]byte(f.Path + "\x00" + strings.Join(append([]string{f.SHA256}, f.Tags...), "\t") + "\x00"))
+	}
+	if settings.Format != "" || len(settings.TagFields) > 0 {
+		h.Write([]byte("\x00" + strings.Join(append([]string{string(settings.Format)}, settings.TagFields...), "\t") + "\x00"))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -175,6 +208,6 @@ func (s *Service) Files(ctx context.Context, ref models.DatasetRef) (files []mod
 		files, err = tx.Datasets().Files(v.ID)
 		return err
 	})
-	slices.SortFunc(files, func(a, b models.DatasetFile) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(files, byPath)
 	return files, err
 }

@@ -36,10 +36,18 @@ type Files interface {
 	Materialize(ctx context.Context, m models.Manifest, dir string) error
 }
 
-// Datasets reads labelled data sets.
+// Datasets reads labelled data sets. A version's Format.Task says what it can
+// be used for: detection has images with boxes, classification images with a
+// class (both by Open), table has rows (by Table).
 type Datasets interface {
-	// Open gives a committed version with its images and their boxes.
+	// Committed gives a committed version with its format, classes and summary.
+	Committed(ctx context.Context, ref models.DatasetRef) (models.DatasetVersion, error)
+	// Open gives a committed version with its images, their labels and their tags,
+	// in the order of paths; a table is an error of kind invalid.
 	Open(ctx context.Context, ref models.DatasetRef) (models.DatasetVersion, []models.LabeledImage, error)
+	// Table opens the rows of a committed version, file after file in the order of
+	// paths; one that is no table is an error of kind invalid. The caller closes.
+	Table(ctx context.Context, ref models.DatasetRef) (models.DatasetVersion, models.Table, error)
 	// Read opens a file; its digest has been verified when it ends.
 	Read(ctx context.Context, f models.DatasetFile) (io.ReadCloser, error)
 	// Materialize writes a version's files below a folder.

@@ -42,15 +42,20 @@ func (t datasets) Create(name, description string) (models.Dataset, error) {
 type datasetView struct {
 	Row    datasetRow `gorm:"embedded"`
 	Latest int64
+	Format models.DatasetFormat
 }
 
 func (t datasets) query() *gorm.DB {
-	return t.db.Table("dataset").Select(`dataset.*, (SELECT COALESCE(MAX(number), 0) FROM dataset_version
-		WHERE dataset_id = dataset.id AND state = ?) AS latest`, models.DatasetCommitted)
+	return t.db.Table("dataset").Select(`dataset.*, COALESCE(newest.number, 0) AS latest, COALESCE(newest.format, '') AS format`).
+		Joins(`LEFT JOIN dataset_version newest ON newest.dataset_id = dataset.id AND newest.number =
+			(SELECT MAX(number) FROM dataset_version WHERE dataset_id = dataset.id AND state = ?)`, models.DatasetCommitted)
 }
 
 func (v datasetView) model() models.Dataset {
-	return models.Dataset{ID: v.Row.ID, Name: v.Row.Name, Description: v.Row.Description, Latest: v.Latest, CreatedAt: time.UnixMicro(v.Row.CreatedUS).UTC()}
+	return models.Dataset{
+		ID: v.Row.ID, Name: v.Row.Name, Description: v.Row.Description, Latest: v.Latest, Format: v.Format,
+		CreatedAt: time.UnixMicro(v.Row.CreatedUS).UTC(),
+	}
 }
 
 // Get implements storage.DatasetStore.

@@ -16,12 +16,15 @@ type datasetVersionRow struct {
 	Number      int64
 	State       models.DatasetState
 	Digest      string
+	Settings    string
+	Format      models.DatasetFormat
 	Classes     string
 	Files       int64
 	Images      int64
 	Backgrounds int64
 	Boxes       int64
 	Bytes       int64
+	Summary     string
 	CreatedUS   int64 `gorm:"column:created_us"`
 	CreatedBy   string
 	CommittedUS *int64 `gorm:"column:committed_us"`
@@ -41,9 +44,14 @@ func (t datasets) AddVersion(v models.DatasetVersion, files []models.DatasetFile
 	if v.Number, err = t.next(&datasetVersionRow{}, "dataset_id", v.DatasetID); err != nil {
 		return v, err
 	}
+	settings, err := json.Marshal(v.Settings)
+	if err != nil {
+		return v, fmt.Errorf("encode the settings: %w", err)
+	}
 	v.Classes, v.State, v.CreatedBy = []string{}, models.DatasetUploading, models.PrincipalOf(t.ctx).Name
 	row := datasetVersionRow{
-		DatasetID: v.DatasetID, Number: v.Number, State: v.State, Digest: v.Digest, Classes: "[]", Files: v.Files, Bytes: v.Bytes,
+		DatasetID: v.DatasetID, Number: v.Number, State: v.State, Digest: v.Digest, Settings: string(settings),
+		Classes: "[]", Files: v.Files, Bytes: v.Bytes, Summary: "{}",
 		CreatedUS: v.CreatedAt.UnixMicro(), CreatedBy: v.CreatedBy,
 	}
 	if err := t.db.Create(&row).Error; err != nil {
@@ -66,12 +74,14 @@ func (t datasets) versions() *gorm.DB {
 func (v datasetVersionView) model() (models.DatasetVersion, error) {
 	out := models.DatasetVersion{
 		ID: v.Row.ID, DatasetID: v.Row.DatasetID, Dataset: v.Dataset, Number: v.Row.Number, State: v.Row.State, Digest: v.Row.Digest,
-		Files: v.Row.Files, Images: v.Row.Images, Backgrounds: v.Row.Backgrounds, Boxes: v.Row.Boxes, Bytes: v.Row.Bytes,
+		Format: v.Row.Format, Files: v.Row.Files, Images: v.Row.Images, Backgrounds: v.Row.Backgrounds, Boxes: v.Row.Boxes, Bytes: v.Row.Bytes,
 		CreatedAt: time.UnixMicro(v.Row.CreatedUS).UTC(), CreatedBy: v.Row.CreatedBy,
 		CommittedAt: timeOf(v.Row.CommittedUS),
 	}
-	if err := json.Unmarshal([]byte(v.Row.Classes), &out.Classes); err != nil {
-		return out, fmt.Errorf("decode the classes of data set version %d: %w", v.Row.ID, err)
+	for text, target := range map[string]any{v.Row.Classes: &out.Classes, v.Row.Settings: &out.Settings, v.Row.Summary: &out.Summary} {
+		if err := json.Unmarshal([]byte(text), target); err != nil {
+			return out, fmt.Errorf("decode data set version %d: %w", v.Row.ID, err)
+		}
 	}
 	return out, nil
 }
@@ -121,13 +131,17 @@ func (t datasets) Commit(v models.DatasetVersion) error {
 	if err != nil {
 		return fmt.Errorf("encode the classes: %w", err)
 	}
+	summary, err := json.Marshal(v.Summary)
+	if err != nil {
+		return fmt.Errorf("encode the summary: %w", err)
+	}
 	now, err := t.Now()
 	if err != nil {
 		return err
 	}
 	return t.db.Model(&datasetVersionRow{}).Where("id = ? AND state = ?", v.ID, models.DatasetUploading).Updates(map[string]any{
 		"committed_us": now.UnixMicro(),
-		"state":        models.DatasetCommitted, "classes": string(classes),
+		"state":        models.DatasetCommitted, "format": v.Format, "classes": string(classes), "summary": string(summary),
 		"images": v.Images, "backgrounds": v.Backgrounds, "boxes": v.Boxes,
 	}).Error
 }

@@ -95,6 +95,9 @@ func datasetVersions(t *testing.T, db storage.DB) {
 	var files []models.DatasetFile
 	for i := range 12_000 { // more than one statement holds
 		files = append(files, models.DatasetFile{Path: fmt.Sprintf("images/%05d.jpg", i), Size: int64(i), SHA256: fmt.Sprintf("%064d", i/2)})
+		if i%3 == 0 {
+			files[i].Tags = []string{"night", "weather=rain"}
+		}
 		files[i].Size = int64(i / 2)
 	}
 	var set models.Dataset
@@ -112,7 +115,13 @@ func datasetVersions(t *testing.T, db storage.DB) {
 	})
 	require.True(t, models.IsKind(err, models.KindExists), "%v", err)
 
-	do(t, db, func(tx storage.Tx) error { return tx.Datasets().Stored(files[0].SHA256) })
+	seen := models.ImageFacts{Width: 3, Height: 2, Turned: true}
+	do(t, db, func(tx storage.Tx) error { return tx.Datasets().Stored(files[0].SHA256, seen) })
+	do(t, db, func(tx storage.Tx) error {
+		pictures, err := tx.Datasets().Pictures(v.ID)
+		require.Equal(t, map[string]models.ImageFacts{files[0].SHA256: seen}, pictures)
+		return err
+	})
 	ref := models.DatasetRef{Name: "set", Version: 1}
 	require.NoError(t, db.View(t.Context(), func(tx storage.Tx) error {
 		found, err := tx.Datasets().Version(ref)

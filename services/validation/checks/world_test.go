@@ -167,7 +167,7 @@ func (w *world) push(changes files) {
 		f := models.DatasetFile{Path: path, Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:])}
 		manifest, texts[f.SHA256] = append(manifest, f), text
 	}
-	v, missing, err := w.sets.Begin(ctx, "shapes-val", manifest)
+	v, missing, err := w.sets.Begin(ctx, "shapes-val", manifest, models.DatasetSettings{})
 	require.NoError(w.t, err)
 	ref := models.DatasetRef{Name: "shapes-val", Version: v.Number}
 	for _, f := range missing {
