@@ -9,6 +9,7 @@ import (
 func All() []validation.Check {
 	return []validation.Check{
 		Integrity{},
+		Signature{},
 		UnsafeCode{},
 		ONNX{},
 		Detection{},

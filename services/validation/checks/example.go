@@ -106,6 +106,24 @@ func repeatRows(list json.RawMessage, rows int) (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
+// names gives the columns or inputs that an example has, where it names them.
+func (e example) names() ([]string, bool) {
+	data := e.doc[e.key]
+	var records []map[string]json.RawMessage
+	var object map[string]json.RawMessage
+	switch {
+	case e.key == "dataframe_split":
+		var table struct{ Columns []string }
+		err := json.Unmarshal(data, &table)
+		return table.Columns, err == nil
+	case json.Unmarshal(data, &records) == nil && len(records) > 0:
+		return keys(records[0]), true
+	case json.Unmarshal(data, &object) == nil:
+		return keys(object), true
+	}
+	return nil, false
+}
+
 // shapes gives the shapes of an example of tensors by input; "" where it does
 // not name the only one.
 func (e example) shapes() map[string][]int64 {
