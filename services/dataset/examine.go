@@ -33,7 +33,7 @@ type reading struct {
 	files    []models.DatasetFile // in the order of paths
 	byPath   map[string]models.DatasetFile
 	pictures map[string]models.ImageFacts // by digest
-	whole    bool                      // look at all of it, as a commit does
+	whole    bool                         // look at all of it, as a commit does
 }
 
 // Committed finds a version that can be used.

@@ -1,13 +1,9 @@
 package checks
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"regexp"
-	"strings"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/pipeline"
@@ -15,7 +11,8 @@ import (
 )
 
 // Integrity checks that every file is what the manifest says, that MLmodel
-// parses and names what is there, and that requirements are pinned.
+// parses, names what is there and accounts for it, and that requirements parse
+// and are pinned.
 type Integrity struct{}
 
 // Declare implements validation.Check.
@@ -45,14 +42,14 @@ func (Integrity) Run(ctx context.Context, s *validation.Subject) (models.Report,
 	if s.Manifest.Digest != "" {
 		report.Facts = map[string]string{"manifest": "sha256:" + s.Manifest.Digest}
 	}
-	found, err := flavors(ctx, s)
-	if err != nil {
-		return report, err
+	for _, look := range []func(context.Context, *validation.Subject) ([]models.Finding, error){flavors, requirements} {
+		found, err := look(ctx, s)
+		if err != nil {
+			return report, err
+		}
+		report.Findings = append(report.Findings, found...)
 	}
-	report.Findings = append(report.Findings, found...)
-	found, err = requirements(ctx, s)
-	report.Findings = append(report.Findings, found...)
-	return report, err
+	return report, nil
 }
 
 // verify reads a file to its end, which holds it against its digest.
@@ -73,7 +70,7 @@ func verify(ctx context.Context, s *validation.Subject, e models.ManifestEntry) 
 	return nil, nil
 }
 
-// flavors holds MLmodel against the files.
+// flavors holds MLmodel against the files, both ways.
 func flavors(ctx context.Context, s *validation.Subject) ([]models.Finding, error) {
 	m, err := readMLmodel(ctx, s)
 	if models.IsKind(err, models.KindNotFound) {
@@ -94,34 +91,38 @@ func flavors(ctx context.Context, s *validation.Subject) ([]models.Finding, erro
 			}
 		}
 	}
-	return findings, nil
+	more, err := unlisted(ctx, s, m)
+	return append(findings, more...), err
 }
 
-// pinned is a requirement that one version alone meets, or a file or address.
-var pinned = regexp.MustCompile(`^[^=<>~!]+(===?)[^*,]+$|@\s*\S+|^-|://`)
-
-// requirements warns of those that are not pinned: another day they are others.
+// requirements judges what says which packages the version needs.
 func requirements(ctx context.Context, s *validation.Subject) ([]models.Finding, error) {
-	const name = "requirements.txt"
-	text, err := readText(ctx, s, name)
-	if models.IsKind(err, models.KindNotFound) {
-		return []models.Finding{info(name, "the version has no requirements.txt")}, nil
-	}
-	if err != nil {
-		return blame(name, err)
-	}
 	var findings []models.Finding
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(nil, maxText)
-	for n := 1; lines.Scan(); n++ {
-		line, _, _ := strings.Cut(lines.Text(), " #")
-		line, _, _ = strings.Cut(line, ";")
-		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") || pinned.MatchString(line) {
+	there := false
+	for _, name := range []string{"requirements.txt", "conda.yaml", "python_env.yaml"} {
+		text, err := readText(ctx, s, name)
+		if models.IsKind(err, models.KindNotFound) && !holds(s.Manifest, name) {
 			continue
 		}
-		f := warning(fmt.Sprintf("%s:%d", name, n), "%q is not pinned", line)
-		f.Remedy = "name one version, as in onnx==1.17.0"
+		there = true
+		if err != nil {
+			found, err := blame(name, err)
+			if err != nil {
+				return nil, err
+			}
+			findings = append(findings, found...)
+			continue
+		}
+		if name == "requirements.txt" {
+			findings = append(findings, requirementFile(name, text, s.Manifest)...)
+		} else {
+			findings = append(findings, environmentFile(name, text, s.Manifest)...)
+		}
+	}
+	if !there {
+		f := warning("requirements.txt", "nothing says which packages the version needs: there is no requirements.txt, conda.yaml or python_env.yaml")
+		f.Remedy = "log the model with pip_requirements="
 		findings = append(findings, f)
 	}
-	return findings, lines.Err()
+	return findings, nil
 }
