@@ -20,6 +20,7 @@ type Artifacts struct {
 
 	Served    bool // the routes of mlflow-artifacts answer
 	Presigned bool // clients get URLs of the store itself, where it has them
+	Redirects bool // and downloads are sent there
 }
 
 type fileReply struct {

@@ -13,8 +13,14 @@ import (
 	"github.com/slipway-ml/slipway/services/artifact"
 )
 
-// send streams a file, or the ranges of it that the request asks for.
+// send streams a file, or the ranges of it that the request asks for, or sends
+// the client on to the store itself.
 func (a Artifacts) send(c *gin.Context, f artifact.File) error {
+	if a.Redirects && follows(c.Request) {
+		if sent, err := redirect(c, f); sent || err != nil {
+			return err
+		}
+	}
 	h := c.Writer.Header()
 	h.Set("Content-Type", contentType(f.Name))
 	h.Set("Content-Disposition", disposition(f.Name))

@@ -46,7 +46,7 @@ func (s *Service) Download(ctx context.Context, at string, valid time.Duration) 
 	if err != nil {
 		return blob.Presigned{}, blob.Object{}, err
 	}
-	signed, err := p.PresignGet(ctx, at, bound(valid))
+	signed, err := p.PresignGet(ctx, at, blob.Shown{}, bound(valid))
 	return signed, o, err
 }
 
@@ -57,6 +57,28 @@ func (s *Service) DownloadIn(ctx context.Context, root Root, name string, valid 
 		return blob.Presigned{}, blob.Object{}, err
 	}
 	return s.Download(ctx, root.key+"/"+below, valid)
+}
+
+// followed is how long a client has to follow a redirect.
+const followed = 5 * time.Minute
+
+// Shown is what a download says of itself.
+type Shown = blob.Shown
+
+// Redirect gives a URL that reads the file from the store itself, for a client
+// that is sent there at once. It is of kind unsupported where there is none: the
+// store has no URLs, or the file is a version's, which is verified on its way
+// through the server.
+func (f File) Redirect(shown Shown) (string, error) {
+	p, ok := blob.As[blob.Presigner](f.blobs)
+	if !ok || f.entry != nil {
+		return "", models.Errorf(models.KindUnsupported, "'%s' is read through the server", f.Name)
+	}
+	signed, err := p.PresignGet(f.ctx, f.key, shown, followed)
+	if err == nil && len(signed.Header) > 0 { // which nobody could send along
+		err = models.Errorf(models.KindUnsupported, "'%s' is read through the server", f.Name)
+	}
+	return signed.URL, err
 }
 
 // UploadIn gives a URL that writes a file below a root. What comes by it is not

@@ -11,6 +11,12 @@ type Presigned struct {
 	Header map[string]string // to be sent with it
 }
 
+// Shown is what a download by a URL says of itself; "" leaves it to the store.
+type Shown struct {
+	ContentType string
+	Disposition string // of Content-Disposition
+}
+
 // Part is a part of a multipart upload, by its number from 1 and the tag that
 // the store gave it.
 type Part struct {
@@ -21,7 +27,7 @@ type Part struct {
 // Presigner is a Store that clients can transfer with past the server, by URLs
 // that are valid for a while. What they upload has no recorded digest.
 type Presigner interface {
-	PresignGet(ctx context.Context, key string, valid time.Duration) (Presigned, error)
+	PresignGet(ctx context.Context, key string, shown Shown, valid time.Duration) (Presigned, error)
 	PresignPut(ctx context.Context, key string, valid time.Duration) (Presigned, error)
 
 	// CreateUpload begins a multipart upload; PresignPart gives the request

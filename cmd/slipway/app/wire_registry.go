@@ -15,6 +15,9 @@ func (a *App) wireRegistry(p *parts) {
 	p.workers = append(p.workers, registry.Hash{Service: p.registry}, artifact.Verifier{Service: p.artifacts, Log: a.log})
 	p.own.Verifications = v1.Verifications{Service: p.artifacts}
 	p.handlers.Models = mlflow.Registry{Service: p.registry}
-	p.handlers.Artifacts = mlflow.Artifacts{Service: p.artifacts, Registry: p.registry, Served: a.cfg.ServeArtifacts, Presigned: a.cfg.Presigned}
+	p.handlers.Artifacts = mlflow.Artifacts{
+		Service: p.artifacts, Registry: p.registry,
+		Served: a.cfg.ServeArtifacts, Presigned: a.cfg.Presigned, Redirects: a.cfg.RedirectDownloads,
+	}
 	p.handlers.Traces.Files = p.handlers.Artifacts
 }

@@ -25,6 +25,7 @@ type Config struct {
 	DefaultArtifactRoot    string        `env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments (default: mlflow-artifacts:/, which is this server; with --no-serve-artifacts the artifact store itself)."`
 	ServeArtifacts         bool          `default:"true" negatable:"" env:"SLIPWAY_SERVE_ARTIFACTS,MLFLOW_SERVE_ARTIFACTS" help:"Serve artifacts to clients; without, they reach the artifact store with credentials of their own."`
 	Presigned              bool          `default:"true" negatable:"" env:"SLIPWAY_PRESIGNED" help:"Give clients URLs by which they transfer large files with S3 itself."`
+	RedirectDownloads      bool          `env:"SLIPWAY_REDIRECT_DOWNLOADS" help:"Send clients that download a file on to S3 itself (docs/storage.md)."`
 	S3Endpoint             string        `name:"s3-endpoint" env:"SLIPWAY_S3_ENDPOINT,MLFLOW_S3_ENDPOINT_URL" help:"URL of an S3 that is not Amazon's, such as MinIO."`
 	S3Region               string        `name:"s3-region" env:"SLIPWAY_S3_REGION" help:"Region of the bucket (default: as the AWS SDK finds it, else us-east-1)."`
 	S3PathStyle            bool          `name:"s3-path-style" env:"SLIPWAY_S3_PATH_STYLE" help:"Name the bucket in the path and not in the host; always so with --s3-endpoint."`
@@ -101,6 +102,9 @@ func (c *Config) Validate() error {
 	}
 	if c.S3KMSKeyID != "" && c.S3SSE != "aws:kms" {
 		problems = append(problems, errors.New("--s3-kms-key-id: it needs --s3-sse aws:kms"))
+	}
+	if c.RedirectDownloads && (!c.Presigned || !strings.HasPrefix(c.ArtifactsDestination, "s3://")) {
+		problems = append(problems, errors.New("--redirect-downloads: it needs --artifacts-destination s3://… and goes without --no-presigned"))
 	}
 	problems = append(problems, c.Connections.problems()...)
 	if c.S3PartSize != 0 && (c.S3PartSize < 5 || c.S3PartSize > 5120) {

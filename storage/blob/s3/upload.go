@@ -15,11 +15,18 @@ import (
 )
 
 // PresignGet implements blob.Presigner.
-func (s *Store) PresignGet(ctx context.Context, key string, valid time.Duration) (blob.Presigned, error) {
+func (s *Store) PresignGet(ctx context.Context, key string, shown blob.Shown, valid time.Duration) (blob.Presigned, error) {
 	if err := blob.CheckKey(key); err != nil {
 		return blob.Presigned{}, err
 	}
-	out, err := s.presign.PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.at(key)}, s3.WithPresignExpires(valid))
+	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: s.at(key)}
+	if shown.ContentType != "" {
+		in.ResponseContentType = &shown.ContentType
+	}
+	if shown.Disposition != "" {
+		in.ResponseContentDisposition = &shown.Disposition
+	}
+	out, err := s.presign.PresignGetObject(ctx, in, s3.WithPresignExpires(valid))
 	if err != nil {
 		return blob.Presigned{}, s.fault(key, err)
 	}
