@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-ml/slipway/api/middleware"
 	"github.com/slipway-ml/slipway/api/mlflow"
 	"github.com/slipway-ml/slipway/api/pace"
+	"github.com/slipway-ml/slipway/api/reply"
 	"github.com/slipway-ml/slipway/api/ui"
 	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/models"
@@ -51,12 +52,13 @@ type Handlers struct {
 
 // Options are the edge's settings.
 type Options struct {
-	AllowedHosts []string
-	Stall        time.Duration // a body may pause for so long; 0: for ever
-	Now          func() time.Time
-	Log          *slog.Logger
-	Trace        gin.HandlerFunc              // makes spans of requests; nil: none
-	TraceID      func(context.Context) string // of a request, for exemplars; nil: none
+	AllowedHosts  []string
+	ArtifactsOnly bool          // of MLflow's and our routes only those of mlflow-artifacts answer
+	Stall         time.Duration // a body may pause for so long; 0: for ever
+	Now           func() time.Time
+	Log           *slog.Logger
+	Trace         gin.HandlerFunc              // makes spans of requests; nil: none
+	TraceID       func(context.Context) string // of a request, for exemplars; nil: none
 }
 
 // New makes the engine that answers every request.
@@ -81,7 +83,11 @@ func New(h Handlers, o Options) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	register(engine, table)
+	missing := reply.NoRoute
+	if o.ArtifactsOnly {
+		table, missing = artifactsOnly(table), reply.ArtifactsOnly
+	}
+	register(engine, table, missing)
 	return engine, nil
 }
 

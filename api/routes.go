@@ -259,6 +259,18 @@ func artifactRoutes(a mlflow.Artifacts) []Route {
 	)
 }
 
+// artifactsOnly are the routes of a server that keeps files and tracks nothing.
+func artifactsOnly(table []Route) (kept []Route) {
+	for _, r := range table {
+		switch {
+		case r.Path == "/health", r.Path == "/version", r.Path == "/metrics",
+			strings.HasSuffix(r.Path, "/mlflow/server-info"), strings.Contains(r.Path, "/mlflow-artifacts/"):
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
 // twins gives each of MLflow's routes under /api its twin under /ajax-api,
 // which browsers use.
 func twins(table []Route) []Route {
@@ -271,8 +283,8 @@ func twins(table []Route) []Route {
 	return all
 }
 
-// register adds the table to an engine.
-func register(engine *gin.Engine, table []Route) {
+// register adds the table to an engine; missing answers what is not in it.
+func register(engine *gin.Engine, table []Route, missing func(path string) reply.Body) {
 	for _, r := range table {
 		engine.Handle(r.Method, r.Path, reply.Handle(r.Handle))
 	}
@@ -283,6 +295,6 @@ func register(engine *gin.Engine, table []Route) {
 			c.Redirect(http.StatusPermanentRedirect, to.String())
 			return
 		}
-		c.JSON(http.StatusNotFound, reply.NoRoute(c.Request.URL.Path))
+		c.JSON(http.StatusNotFound, missing(c.Request.URL.Path))
 	})
 }

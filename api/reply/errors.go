@@ -27,7 +27,17 @@ var table = map[models.Kind]struct {
 	models.KindInternal:        {"INTERNAL_ERROR", http.StatusInternalServerError},
 }
 
+// noRoute is MLflow's code for a path that its server does not know. Its clients
+// take it for final; the 503 of MLflow's own --artifacts-only they repeat for minutes.
+const noRoute = "ENDPOINT_NOT_FOUND"
+
 // NoRoute answers a path that is not in the table of routes.
 func NoRoute(path string) Body {
-	return Body{Code: "ENDPOINT_NOT_FOUND", Message: "No route " + path + " here. /api/v1/docs lists Slipway's own, docs/mlflow.md MLflow's."}
+	return Body{Code: noRoute, Message: "No route " + path + " here. /api/v1/docs lists Slipway's own, docs/mlflow.md MLflow's."}
+}
+
+// ArtifactsOnly answers a path that a server which only keeps files leaves to
+// another one.
+func ArtifactsOnly(path string) Body {
+	return Body{Code: noRoute, Message: "No route " + path + " here: this server serves artifacts only (--artifacts-only). Ask the tracking server, or start this one without the flag."}
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,7 +85,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	engine, err := api.New(a.parts.handlers, api.Options{ //nolint:contextcheck // a handler has its request's
-		AllowedHosts: a.cfg.AllowedHosts, Stall: a.cfg.Connections.StallTimeout, Now: time.Now, Log: a.log, Trace: a.spans.Requests(), TraceID: a.spans.Names(), //nolint:contextcheck // as above
+		AllowedHosts: a.cfg.AllowedHosts, ArtifactsOnly: a.cfg.ArtifactsOnly, Stall: a.cfg.Connections.StallTimeout, Now: time.Now, Log: a.log, Trace: a.spans.Requests(), TraceID: a.spans.Names(), //nolint:contextcheck // as above
 	})
 	if err != nil {
 		return err
@@ -104,13 +105,14 @@ func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
 func (a *App) Run(ctx context.Context) error {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	for _, start := range a.parts.start {
+	starts := a.parts.start
+	if !a.cfg.ArtifactsOnly {
+		starts = slices.Concat(starts, a.parts.work, []func(context.Context) error{a.jobs.Start})
+	}
+	for _, start := range starts {
 		if err := start(background); err != nil {
 			return err
 		}
-	}
-	if err := a.jobs.Start(background); err != nil {
-		return err
 	}
 	served := make(chan error, 1)
 	go func() { served <- a.http.Serve(pace.Answers(a.listener, a.cfg.Connections.StallTimeout, time.Now)) }()

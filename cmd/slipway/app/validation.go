@@ -37,7 +37,7 @@ func (a *App) wireValidation(p *parts) error {
 	p.own.Datasets = v1.Datasets{Service: datasets}
 	p.own.Validations = v1.Validations{Service: validations}
 	p.workers = append(p.workers, validation.Registered{Service: validations}, validation.Validate{Service: validations})
-	p.start = append(p.start, a.cleanRuns(p))
+	p.work = append(p.work, a.cleanRuns(p))
 	return nil
 }
 

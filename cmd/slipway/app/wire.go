@@ -43,6 +43,7 @@ type parts struct {
 	own      *v1.Server // Slipway's own operations, a field a noun
 	workers  []job.Worker
 	start    []func(context.Context) error // returns at once; the context ends with the server
+	work     []func(context.Context) error // as start, of a server that does more than keep files
 	stop     []func(context.Context) error
 }
 

@@ -29,7 +29,7 @@ func (a *App) wireDelivery(p *parts) error {
 	p.own.Promotions = v1.Promotions{Delivery: service}
 	p.own.Releases = v1.Releases{Delivery: service}
 	p.workers = append(p.workers, service.Workers()...)
-	p.start = append(p.start, service.Start)
+	p.work = append(p.work, service.Start)
 	p.stop = append(p.stop, service.Stop)
 	return nil
 }

@@ -22,7 +22,7 @@ func (a *App) wireTracking(p *parts) {
 	p.handlers.Tracking = mlflow.Tracking{Service: service}
 	p.handlers.Traces.Service = &trace.Service{DB: a.data, Now: time.Now, NewID: newID}
 	p.handlers.Evaluation = mlflow.Evaluation{Service: &evaluation.Service{DB: a.data, Now: time.Now, NewID: newID}}
-	p.start = append(p.start, service.Init)
+	p.work = append(p.work, service.Init) // whose root of artifacts is the tracking server's
 }
 
 // newID makes 32 hex digits that grow with time, so that new rows stand

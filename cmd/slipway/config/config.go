@@ -24,6 +24,7 @@ type Config struct {
 	ArtifactsDestination   string        `env:"SLIPWAY_ARTIFACTS_DESTINATION,MLFLOW_ARTIFACTS_DESTINATION" help:"Artifact store: a folder or s3://bucket/prefix (default: artifacts in the data folder)."`
 	DefaultArtifactRoot    string        `env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments (default: mlflow-artifacts:/, which is this server; with --no-serve-artifacts the artifact store itself)."`
 	ServeArtifacts         bool          `default:"true" negatable:"" env:"SLIPWAY_SERVE_ARTIFACTS,MLFLOW_SERVE_ARTIFACTS" help:"Serve artifacts to clients; without, they reach the artifact store with credentials of their own."`
+	ArtifactsOnly          bool          `env:"SLIPWAY_ARTIFACTS_ONLY,MLFLOW_ARTIFACTS_ONLY" help:"Answer only what clients ask for files (mlflow-artifacts), beside another server that tracks (docs/storage.md)."`
 	Presigned              bool          `default:"true" negatable:"" env:"SLIPWAY_PRESIGNED" help:"Give clients URLs by which they transfer large files with S3 itself."`
 	RedirectDownloads      bool          `env:"SLIPWAY_REDIRECT_DOWNLOADS" help:"Send clients that download a file on to S3 itself (docs/storage.md)."`
 	S3Endpoint             string        `name:"s3-endpoint" env:"SLIPWAY_S3_ENDPOINT,MLFLOW_S3_ENDPOINT_URL" help:"URL of an S3 that is not Amazon's, such as MinIO."`
@@ -102,6 +103,9 @@ func (c *Config) Validate() error {
 	}
 	if c.S3KMSKeyID != "" && c.S3SSE != "aws:kms" {
 		problems = append(problems, errors.New("--s3-kms-key-id: it needs --s3-sse aws:kms"))
+	}
+	if c.ArtifactsOnly && !c.ServeArtifacts {
+		problems = append(problems, errors.New("--artifacts-only: it goes without --no-serve-artifacts"))
 	}
 	if c.RedirectDownloads && (!c.Presigned || !strings.HasPrefix(c.ArtifactsDestination, "s3://")) {
 		problems = append(problems, errors.New("--redirect-downloads: it needs --artifacts-destination s3://… and goes without --no-presigned"))
