@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/storage/blob"
 	"github.com/slipway-ml/slipway/tests/testbed/s3"
 )
 
@@ -51,15 +52,17 @@ func filesOf(cfg config.Config) files {
 }
 
 // Stored lists the keys of what is in the artifact store, as somebody sees it
-// who looks there past the server.
+// who looks there past the server, but for what a server that starts tries.
 func (f files) Stored(t testing.TB) []string {
 	t.Helper()
 	var keys []string
 	if f.bucket == "" {
 		require.NoError(t, filepath.WalkDir(f.folder, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
-				key, _ := filepath.Rel(f.folder, path)
+			if key, _ := filepath.Rel(f.folder, path); err == nil && !d.IsDir() && key != blob.ProbeKey {
 				keys = append(keys, filepath.ToSlash(key))
+			}
+			if errors.Is(err, fs.ErrNotExist) { // a folder that has just gone
+				return nil
 			}
 			return err
 		}))
@@ -69,8 +72,9 @@ func (f files) Stored(t testing.TB) []string {
 		page, err := pages.NextPage(t.Context())
 		require.NoError(t, err)
 		for _, o := range page.Contents {
-			if !strings.HasSuffix(*o.Key, "/") { // SeaweedFS goes on listing a folder that is empty
-				keys = append(keys, strings.TrimPrefix(*o.Key, f.prefix))
+			key := strings.TrimPrefix(*o.Key, f.prefix)
+			if !strings.HasSuffix(key, "/") && key != blob.ProbeKey { // SeaweedFS goes on listing a folder that is empty
+				keys = append(keys, key)
 			}
 		}
 	}

@@ -11,15 +11,18 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/slipway-ml/slipway/cmd/slipway/config"
 )
 
 // Doctor is the command slipway doctor.
 type Doctor struct {
 	Remote
-	DataDir    string `default:"slipway-data" env:"SLIPWAY_DATA_DIR" type:"path" help:"The server's data folder."`
-	RuntimeDir string `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
-	Python     string `default:"python3" env:"SLIPWAY_PYTHON" help:"Python of run: steps."`
-	DockerHost string `default:"unix:///var/run/docker.sock" env:"DOCKER_HOST" help:"Docker Engine."`
+	config.Store `embed:""`
+	DataDir      string `default:"slipway-data" env:"SLIPWAY_DATA_DIR" type:"path" help:"The server's data folder."`
+	RuntimeDir   string `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
+	Python       string `default:"python3" env:"SLIPWAY_PYTHON" help:"Python of run: steps."`
+	DockerHost   string `default:"unix:///var/run/docker.sock" env:"DOCKER_HOST" help:"Docker Engine."`
 }
 
 // Help tells more.
@@ -41,7 +44,7 @@ type looked struct {
 // Run looks.
 func (d *Doctor) Run(ctx context.Context, s *Streams) error {
 	var missing []string
-	for _, l := range []looked{d.dataDir(), d.runtime(ctx), d.onnxruntime(), d.python(ctx), d.docker(ctx), d.server(ctx)} {
+	for _, l := range []looked{d.dataDir(), d.artifacts(ctx), d.runtime(ctx), d.onnxruntime(), d.python(ctx), d.docker(ctx), d.server(ctx)} {
 		switch {
 		case l.err == nil:
 			s.printf("ok       %-13s %s", l.what, l.found)
@@ -61,29 +64,33 @@ func (d *Doctor) Run(ctx context.Context, s *Streams) error {
 }
 
 func (d *Doctor) dataDir() looked {
-	l := looked{what: "data folder", found: d.DataDir, needed: true, without: "nothing can be kept: make it writable, or name another by --data-dir"}
-	folder := d.DataDir
-	for { // the server makes it where it is absent: look at what is there of it
+	return looked{
+		what: "data folder", found: d.DataDir, needed: true, err: writable(d.DataDir),
+		without: "nothing can be kept: make it writable, or name another by --data-dir",
+	}
+}
+
+// writable tells why a folder cannot be written to. The server makes it where
+// it is absent: what is there of it is looked at.
+func writable(dir string) error {
+	folder := dir
+	for {
 		if info, err := os.Stat(folder); err == nil {
 			if !info.IsDir() {
-				l.err = fmt.Errorf("%s is not a folder", folder)
-				return l
+				return fmt.Errorf("%s is not a folder", folder)
 			}
 			break
 		} else if !errors.Is(err, os.ErrNotExist) {
-			l.err = err
-			return l
+			return err
 		}
 		folder = filepath.Dir(folder)
 	}
 	probe, err := os.CreateTemp(folder, ".slipway-doctor-*")
 	if err != nil {
-		l.err = fmt.Errorf("%s cannot be written to: %w", folder, err)
-		return l
+		return fmt.Errorf("%s cannot be written to: %w", folder, err)
 	}
 	_ = probe.Close()
-	l.err = os.Remove(probe.Name())
-	return l
+	return os.Remove(probe.Name())
 }
 
 // beside finds a file of the runtime folder.

@@ -10,50 +10,39 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Config holds the server's settings. A flag beats a variable, a variable a
 // line of the config file (--config).
 type Config struct {
-	Host                   string        `default:"127.0.0.1" env:"SLIPWAY_HOST,MLFLOW_HOST" help:"Address to listen on. Without sign-in only a loopback address is taken."`
-	Port                   int           `default:"5000" env:"SLIPWAY_PORT,MLFLOW_PORT" help:"Port to listen on; 0 takes a free one."`
-	DataDir                string        `default:"slipway-data" env:"SLIPWAY_DATA_DIR" type:"path" help:"Folder for what the next two do not name, for instances and for work."`
-	BackendStoreURI        string        `name:"backend-store-uri" env:"SLIPWAY_BACKEND_STORE_URI,MLFLOW_BACKEND_STORE_URI" help:"Database: sqlite:///path.db (default: slipway.db in the data folder) or postgresql://user@host/database (docs/database.md)."`
-	Database               Database      `embed:"" prefix:"db-"`
-	ArtifactsDestination   string        `env:"SLIPWAY_ARTIFACTS_DESTINATION,MLFLOW_ARTIFACTS_DESTINATION" help:"Artifact store: a folder or s3://bucket/prefix (default: artifacts in the data folder)."`
-	DefaultArtifactRoot    string        `env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments (default: mlflow-artifacts:/, which is this server; with --no-serve-artifacts the artifact store itself)."`
-	ServeArtifacts         bool          `default:"true" negatable:"" env:"SLIPWAY_SERVE_ARTIFACTS,MLFLOW_SERVE_ARTIFACTS" help:"Serve artifacts to clients; without, they reach the artifact store with credentials of their own."`
-	ArtifactsOnly          bool          `env:"SLIPWAY_ARTIFACTS_ONLY,MLFLOW_ARTIFACTS_ONLY" help:"Answer only what clients ask for files (mlflow-artifacts), beside another server that tracks (docs/storage.md)."`
-	Presigned              bool          `default:"true" negatable:"" env:"SLIPWAY_PRESIGNED" help:"Give clients URLs by which they transfer large files with S3 itself."`
-	RedirectDownloads      bool          `env:"SLIPWAY_REDIRECT_DOWNLOADS" help:"Send clients that download a file on to S3 itself (docs/storage.md)."`
-	S3Endpoint             string        `name:"s3-endpoint" env:"SLIPWAY_S3_ENDPOINT,MLFLOW_S3_ENDPOINT_URL" help:"URL of an S3 that is not Amazon's, such as MinIO."`
-	S3Region               string        `name:"s3-region" env:"SLIPWAY_S3_REGION" help:"Region of the bucket (default: as the AWS SDK finds it, else us-east-1)."`
-	S3PathStyle            bool          `name:"s3-path-style" env:"SLIPWAY_S3_PATH_STYLE" help:"Name the bucket in the path and not in the host; always so with --s3-endpoint."`
-	S3Checksums            string        `name:"s3-checksums" enum:",when_supported,when_required" default:"" env:"SLIPWAY_S3_CHECKSUMS" help:"When the SDK's checksums are sent: when_supported (default for Amazon) or when_required (default with --s3-endpoint)."`
-	S3SSE                  string        `name:"s3-sse" enum:",AES256,aws:kms" default:"" env:"SLIPWAY_S3_SSE" help:"Server-side encryption of new objects: AES256 or aws:kms (default: the bucket's own)."`
-	S3KMSKeyID             string        `name:"s3-kms-key-id" env:"SLIPWAY_S3_KMS_KEY_ID" help:"KMS key for --s3-sse aws:kms."`
-	S3PartSize             int           `name:"s3-part-size" default:"5" env:"SLIPWAY_S3_PART_SIZE" help:"MiB of a part of an upload, 5 to 5120; one upload holds a few parts in memory."`
-	S3Parallel             int           `name:"s3-parallel" default:"3" env:"SLIPWAY_S3_PARALLEL" help:"Parts of one upload that are under way at once."`
-	S3Timeout              time.Duration `name:"s3-timeout" default:"30s" env:"SLIPWAY_S3_TIMEOUT" help:"How long the store may be silent; a transfer may last for ever."`
-	S3Retries              *int          `name:"s3-retries" env:"SLIPWAY_S3_RETRIES" placeholder:"3" help:"How often a request that fails is sent again; after a silence once at most."`
-	RefuseLongValues       bool          `env:"SLIPWAY_REFUSE_LONG_VALUES" help:"Refuse params over 6000 and tags over 8000 characters instead of cutting them."`
-	TruncateLongValues     *bool         `env:"MLFLOW_TRUNCATE_LONG_VALUES" placeholder:"BOOL" help:"MLflow's name for the opposite: false is --refuse-long-values."`
-	RuntimeDir             string        `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
-	DockerHost             string        `env:"SLIPWAY_DOCKER_HOST,DOCKER_HOST" help:"Address of the Docker Engine (default: unix:///var/run/docker.sock)."`
-	Python                 string        `default:"python3" env:"SLIPWAY_PYTHON" help:"Python whose folder comes first on the PATH of run: steps."`
-	AllowedHosts           []string      `env:"SLIPWAY_ALLOWED_HOSTS,MLFLOW_SERVER_ALLOWED_HOSTS" help:"Host names that requests may carry beside loopback's; *.example.org takes any below it."`
-	MLflowUI               string        `name:"mlflow-ui" env:"SLIPWAY_MLFLOW_UI" type:"path" help:"Folder of MLflow's built web interface (mlflow/server/js/build of an installed mlflow), served at /."`
-	Connections            Connections   `embed:""`
-	AllowSteps             []string      `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
-	HeavyJobs              int           `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
-	SecretKey              string        `env:"SLIPWAY_SECRET_KEY,MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" help:"Key that seals secrets in the database, of at least 32 random characters; all servers on one database need the same (default: secret.key in the data folder, made at the first start)."`
-	WebhookAllowedSchemes  []string      `default:"https" env:"SLIPWAY_WEBHOOK_ALLOWED_SCHEMES,MLFLOW_WEBHOOK_ALLOWED_SCHEMES" help:"Schemes of webhooks' URLs."`
-	WebhookAllowPrivateIPs bool          `name:"webhook-allow-private-ips" env:"SLIPWAY_WEBHOOK_ALLOW_PRIVATE_IPS,MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS" help:"Deliver webhooks to addresses that are not public, too."`
-	WebhookMaxRetries      int           `default:"3" env:"SLIPWAY_WEBHOOK_MAX_RETRIES,MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES" help:"How often a webhook's delivery is tried again."`
-	WebhookTimeoutSeconds  int           `default:"30" name:"webhook-timeout-seconds" env:"SLIPWAY_WEBHOOK_TIMEOUT_SECONDS,MLFLOW_WEBHOOK_REQUEST_TIMEOUT" help:"Time that an address has to answer."`
-	Tracing                Tracing       `embed:"" prefix:"otlp-"`
-	LogLevel               string        `default:"info" enum:"debug,info,warn,error" env:"SLIPWAY_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
+	Host                   string   `default:"127.0.0.1" env:"SLIPWAY_HOST,MLFLOW_HOST" help:"Address to listen on. Without sign-in only a loopback address is taken."`
+	Port                   int      `default:"5000" env:"SLIPWAY_PORT,MLFLOW_PORT" help:"Port to listen on; 0 takes a free one."`
+	DataDir                string   `default:"slipway-data" env:"SLIPWAY_DATA_DIR" type:"path" help:"Folder for what the next two do not name, for instances and for work."`
+	BackendStoreURI        string   `name:"backend-store-uri" env:"SLIPWAY_BACKEND_STORE_URI,MLFLOW_BACKEND_STORE_URI" help:"Database: sqlite:///path.db (default: slipway.db in the data folder) or postgresql://user@host/database (docs/database.md)."`
+	Database               Database `embed:"" prefix:"db-"`
+	Store                  `embed:""`
+	DefaultArtifactRoot    string      `env:"SLIPWAY_DEFAULT_ARTIFACT_ROOT,MLFLOW_DEFAULT_ARTIFACT_ROOT" help:"Root of the artifact locations of new experiments (default: mlflow-artifacts:/, which is this server; with --no-serve-artifacts the artifact store itself)."`
+	ServeArtifacts         bool        `default:"true" negatable:"" env:"SLIPWAY_SERVE_ARTIFACTS,MLFLOW_SERVE_ARTIFACTS" help:"Serve artifacts to clients; without, they reach the artifact store with credentials of their own."`
+	ArtifactsOnly          bool        `env:"SLIPWAY_ARTIFACTS_ONLY,MLFLOW_ARTIFACTS_ONLY" help:"Answer only what clients ask for files (mlflow-artifacts), beside another server that tracks (docs/storage.md)."`
+	Presigned              bool        `default:"true" negatable:"" env:"SLIPWAY_PRESIGNED" help:"Give clients URLs by which they transfer large files with S3 itself."`
+	RedirectDownloads      bool        `env:"SLIPWAY_REDIRECT_DOWNLOADS" help:"Send clients that download a file on to S3 itself (docs/storage.md)."`
+	RefuseLongValues       bool        `env:"SLIPWAY_REFUSE_LONG_VALUES" help:"Refuse params over 6000 and tags over 8000 characters instead of cutting them."`
+	TruncateLongValues     *bool       `env:"MLFLOW_TRUNCATE_LONG_VALUES" placeholder:"BOOL" help:"MLflow's name for the opposite: false is --refuse-long-values."`
+	RuntimeDir             string      `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
+	DockerHost             string      `env:"SLIPWAY_DOCKER_HOST,DOCKER_HOST" help:"Address of the Docker Engine (default: unix:///var/run/docker.sock)."`
+	Python                 string      `default:"python3" env:"SLIPWAY_PYTHON" help:"Python whose folder comes first on the PATH of run: steps."`
+	AllowedHosts           []string    `env:"SLIPWAY_ALLOWED_HOSTS,MLFLOW_SERVER_ALLOWED_HOSTS" help:"Host names that requests may carry beside loopback's; *.example.org takes any below it."`
+	MLflowUI               string      `name:"mlflow-ui" env:"SLIPWAY_MLFLOW_UI" type:"path" help:"Folder of MLflow's built web interface (mlflow/server/js/build of an installed mlflow), served at /."`
+	Connections            Connections `embed:""`
+	AllowSteps             []string    `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
+	HeavyJobs              int         `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
+	SecretKey              string      `env:"SLIPWAY_SECRET_KEY,MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" help:"Key that seals secrets in the database, of at least 32 random characters; all servers on one database need the same (default: secret.key in the data folder, made at the first start)."`
+	WebhookAllowedSchemes  []string    `default:"https" env:"SLIPWAY_WEBHOOK_ALLOWED_SCHEMES,MLFLOW_WEBHOOK_ALLOWED_SCHEMES" help:"Schemes of webhooks' URLs."`
+	WebhookAllowPrivateIPs bool        `name:"webhook-allow-private-ips" env:"SLIPWAY_WEBHOOK_ALLOW_PRIVATE_IPS,MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS" help:"Deliver webhooks to addresses that are not public, too."`
+	WebhookMaxRetries      int         `default:"3" env:"SLIPWAY_WEBHOOK_MAX_RETRIES,MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES" help:"How often a webhook's delivery is tried again."`
+	WebhookTimeoutSeconds  int         `default:"30" name:"webhook-timeout-seconds" env:"SLIPWAY_WEBHOOK_TIMEOUT_SECONDS,MLFLOW_WEBHOOK_REQUEST_TIMEOUT" help:"Time that an address has to answer."`
+	Tracing                Tracing     `embed:"" prefix:"otlp-"`
+	LogLevel               string      `default:"info" enum:"debug,info,warn,error" env:"SLIPWAY_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
 }
 
 // Fill completes what follows from other settings.
@@ -101,22 +90,14 @@ func (c *Config) Validate() error {
 			problems = append(problems, fmt.Errorf("--allow-steps %s: use process", where))
 		}
 	}
-	if c.S3KMSKeyID != "" && c.S3SSE != "aws:kms" {
-		problems = append(problems, errors.New("--s3-kms-key-id: it needs --s3-sse aws:kms"))
-	}
 	if c.ArtifactsOnly && !c.ServeArtifacts {
 		problems = append(problems, errors.New("--artifacts-only: it goes without --no-serve-artifacts"))
 	}
 	if c.RedirectDownloads && (!c.Presigned || !strings.HasPrefix(c.ArtifactsDestination, "s3://")) {
 		problems = append(problems, errors.New("--redirect-downloads: it needs --artifacts-destination s3://… and goes without --no-presigned"))
 	}
+	problems = append(problems, c.storeProblems()...)
 	problems = append(problems, c.Connections.problems()...)
-	if c.S3PartSize != 0 && (c.S3PartSize < 5 || c.S3PartSize > 5120) {
-		problems = append(problems, fmt.Errorf("--s3-part-size %d: use 5 to 5120", c.S3PartSize))
-	}
-	if c.S3Parallel < 0 || c.S3Timeout < 0 || c.S3Retries != nil && (*c.S3Retries < 0 || *c.S3Retries > 20) {
-		problems = append(problems, errors.New("--s3-parallel, --s3-timeout and --s3-retries: use 0 or more, and 20 retries at most"))
-	}
 	problems = append(problems, c.Database.problems()...)
 	problems = append(problems, c.Tracing.problems()...)
 	return errors.Join(problems...)

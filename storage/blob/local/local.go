@@ -28,6 +28,7 @@ const uploads = ".upload"
 // Store implements blob.Store on a folder. It never leaves the folder: os.Root
 // refuses symbolic links that lead out.
 type Store struct {
+	dir  string
 	root *os.Root
 	up   *os.File // the folder of uploads
 
@@ -46,7 +47,7 @@ func New(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the artifact folder: %w", err)
 	}
-	s := &Store{root: root}
+	s := &Store{dir: dir, root: root}
 	if err := root.MkdirAll(uploads, 0o750); err != nil {
 		return nil, fmt.Errorf("make the upload folder: %w", err)
 	}
@@ -56,6 +57,9 @@ func New(dir string) (*Store, error) {
 	_, err = s.sweep(false, func(fs.FileInfo) bool { return true })
 	return s, err
 }
+
+// Facts implements blob.Describer.
+func (s *Store) Facts() []blob.Fact { return []blob.Fact{{Name: "store", Value: s.dir}} }
 
 // Close gives the folder back.
 func (s *Store) Close() error { return errors.Join(s.up.Close(), s.root.Close()) }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,6 +70,7 @@ type Store struct {
 	client   *s3.Client
 	copier   *s3.Client // waits longer for an answer
 	o        Options
+	facts    []blob.Fact
 	presign  *s3.PresignClient
 	up       *transfermanager.Client
 	bucket   string
@@ -84,6 +86,7 @@ var (
 	_ blob.Store     = (*Store)(nil)
 	_ blob.Presigner = (*Store)(nil)
 	_ blob.Sweeper   = (*Store)(nil)
+	_ blob.Describer = (*Store)(nil)
 )
 
 // New makes a Store for s3://bucket/prefix. It sends nothing: the bucket may be
@@ -108,16 +111,20 @@ func New(ctx context.Context, address string, o Options) (*Store, error) {
 	if o.Endpoint == "" {
 		o.Endpoint = aws.ToString(cfg.BaseEndpoint)
 	}
+	cfg.Credentials = signer{cfg.Credentials}
+	o.PathStyle = o.PathStyle || o.Endpoint != ""
 	checksums, validation := aws.RequestChecksumCalculationWhenSupported, aws.ResponseChecksumValidationWhenSupported
+	mode := "when_supported"
 	if o.Checksums == "when_required" || o.Checksums == "" && o.Endpoint != "" {
 		// Many stores that are not Amazon's refuse the trailing checksums.
 		checksums, validation = aws.RequestChecksumCalculationWhenRequired, aws.ResponseChecksumValidationWhenRequired
+		mode = "when_required"
 	}
 	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
 		if o.Endpoint != "" {
 			so.BaseEndpoint = &o.Endpoint
 		}
-		so.UsePathStyle = o.PathStyle || o.Endpoint != ""
+		so.UsePathStyle = o.PathStyle
 		so.RequestChecksumCalculation, so.ResponseChecksumValidation = checksums, validation
 		so.DisableLogOutputChecksumValidationSkipped = true
 		so.Retryer = newRetryer(*o.Retries, o.Retried)
@@ -125,6 +132,14 @@ func New(ctx context.Context, address string, o Options) (*Store, error) {
 	copier := s3.New(client.Options(), func(so *s3.Options) { so.HTTPClient = transport(max(o.Timeout, copyTimeout)) })
 	s := &Store{
 		client: client, copier: copier, o: o, presign: s3.NewPresignClient(client), bucket: u.Host, endpoint: o.Endpoint, sse: types.ServerSideEncryption(o.SSE),
+	}
+	s.facts = []blob.Fact{
+		{Name: "store", Value: address},
+		{Name: "endpoint", Value: s.where()},
+		{Name: "bucket", Value: u.Host},
+		{Name: "region", Value: cfg.Region},
+		{Name: "path_style", Value: strconv.FormatBool(o.PathStyle)},
+		{Name: "checksums", Value: mode},
 	}
 	if o.KMSKeyID != "" {
 		s.kmsKey = &o.KMSKeyID
@@ -140,11 +155,15 @@ func New(ctx context.Context, address string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Ping tells whether the bucket is there and answers, and if not, why and what
-// to do. It lists: the answer to a HEAD would say no more than its status.
-func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &s.prefix, MaxKeys: aws.Int32(1)})
-	return s.fault("", err)
+// Facts implements blob.Describer.
+func (s *Store) Facts() []blob.Fact { return s.facts }
+
+// where is who is spoken to.
+func (s *Store) where() string {
+	if s.endpoint == "" {
+		return "Amazon S3"
+	}
+	return s.endpoint
 }
 
 // at is the key in the bucket.

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -156,40 +154,4 @@ func (b *breaking) Write(p []byte) (int, error) {
 	}
 	n, err := b.ResponseWriter.Write(p)
 	return n, errors.Join(err, http.NewResponseController(b.ResponseWriter).Flush())
-}
-
-func TestAMistakeOfTheOperatorIsTold(t *testing.T) {
-	server := testbed.Shared(t)
-	address := server.Address(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	nobody := "http://" + free.Addr().String()
-	require.NoError(t, free.Close())
-	for name, c := range map[string]struct {
-		address, endpoint, key, secret string
-		kind                           models.Kind
-		says                           string
-	}{
-		"a bucket that is not there": {"s3://nothere/x", server.URL, testbed.AccessKey, testbed.SecretKey, models.KindForbidden, "does not exist"},
-		"an unknown key":             {address, server.URL, "nobody", "wrong", models.KindForbidden, "AWS_ACCESS_KEY_ID"},
-		"a wrong secret":             {address, server.URL, testbed.AccessKey, "wrong", models.KindForbidden, "AWS_SECRET_ACCESS_KEY"},
-		"no right to write":          {address, server.URL, "reader", "reader-secret", models.KindForbidden, "s3:GetObject"},
-		"nobody there":               {address, nobody, testbed.AccessKey, testbed.SecretKey, models.KindUnavailable, "does not answer"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Setenv("AWS_ACCESS_KEY_ID", c.key)
-			t.Setenv("AWS_SECRET_ACCESS_KEY", c.secret)
-			s := open(t, c.address, s3.Options{Endpoint: c.endpoint})
-			err := s.Ping(t.Context())
-			if c.key == "reader" {
-				require.NoError(t, err)
-				_, err = s.Put(t.Context(), "x", strings.NewReader("x"), 1)
-			}
-			require.Equal(t, c.kind, models.KindOf(err), "%v", err)
-			var told *models.Error
-			require.ErrorAs(t, err, &told)
-			require.Contains(t, told.Message, c.says)
-			require.NotContains(t, told.Message, "wrong")
-		})
-	}
 }
