@@ -87,8 +87,13 @@ type ArtifactStore interface {
 	Put(a models.Artifact) error
 	// Under gives the files at or under a path, in the order of keys.
 	Under(path string) ([]models.Artifact, error)
+	// Page gives the files at or under a path whose keys come after one, in the
+	// order of keys, limit of them at most.
+	Page(path, after string, limit int) ([]models.Artifact, error)
 	// Forget removes what stands at or under a path.
 	Forget(path string) error
+	// ForgetKeys removes what stands at these keys.
+	ForgetKeys(keys []string) error
 	// AllowUpload says that until a time somebody may write a key past us, and
 	// forgets what was recorded of it.
 	AllowUpload(key string, until time.Time) error

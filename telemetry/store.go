@@ -62,6 +62,14 @@ func (s store) List(ctx context.Context, folder string) ([]blob.Entry, error) {
 	return entries, err
 }
 
+// Each implements blob.Store.
+func (s store) Each(ctx context.Context, folder string, fn func(blob.Entry) error) error {
+	ctx, span := s.t.within(ctx, "store list")
+	err := s.Store.Each(ctx, folder, fn)
+	end(span, err)
+	return err
+}
+
 // Walk implements blob.Store.
 func (s store) Walk(ctx context.Context, folder string, fn func(blob.Object) error) error {
 	ctx, span := s.t.within(ctx, "store walk")

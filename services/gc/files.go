@@ -70,52 +70,27 @@ func (c *collection) counted(ctx context.Context, experiment string) func(key st
 }
 
 // folder removes what is in a folder, but for what is skipped and what a
-// manifest cites. What was recorded of the files goes first, so that no manifest
-// comes to cite one that goes.
+// manifest cites. It holds a part of the files at a time, however many there
+// are.
 func (c *collection) folder(ctx context.Context, folder string, skip func(key string) bool) (f found, err error) {
-	var cited, recorded map[string]bool
-	err = c.decide(ctx, func(tx storage.Tx) ([]string, error) {
-		cited, recorded = map[string]bool{}, map[string]bool{}
-		entries, err := tx.Manifests().Cited(folder)
-		for _, e := range entries {
-			cited[e.Key] = true
-		}
-		if err != nil {
-			return nil, err
-		}
-		known, err := tx.Artifacts().Under(folder)
-		for _, a := range known {
-			recorded[a.Key] = true
-		}
-		if err != nil || c.gc.DryRun {
-			return nil, err
-		}
-		return []string{folder}, forget(tx, folder, recorded, cited)
-	})
-	if err != nil {
+	recorded := &records{collection: c, folder: folder, skip: skip}
+	if err := recorded.next(ctx); err != nil { // dooms the folder: nobody comes to cite what is in it
 		return f, err
 	}
-	var going []string
+	part := make([]blob.Object, 0, 5*batch)
 	flush := func() error {
-		keys := going
-		going = going[:0]
-		if c.gc.DryRun || len(keys) == 0 {
-			return nil
-		}
-		return c.Blobs.DeleteFiles(ctx, keys)
+		err := c.part(ctx, part, &f)
+		part = part[:0]
+		return err
 	}
 	if err := c.Blobs.Walk(ctx, folder, func(o blob.Object) error {
 		if skip(o.Key) {
 			return nil
 		}
-		delete(recorded, o.Key)
-		if cited[o.Key] {
-			f.held++
-			return nil
+		if err := recorded.pass(ctx, o.Key); err != nil {
+			return err
 		}
-		f.count++
-		f.bytes += o.Size
-		if going = append(going, o.Key); len(going) < 5*batch {
+		if part = append(part, o); len(part) < cap(part) {
 			return nil
 		}
 		return flush()
@@ -125,30 +100,36 @@ func (c *collection) folder(ctx context.Context, folder string, skip func(key st
 	if err := flush(); err != nil {
 		return f, err
 	}
-	for key := range recorded {
-		if !skip(key) {
-			f.missing++
-		}
-	}
-	return f, nil
+	f.missing, err = recorded.end(ctx)
+	return f, err
 }
 
-// forget removes the digests recorded below a folder, but for what is cited.
-func forget(tx storage.Tx, folder string, recorded, cited map[string]bool) error {
-	if len(recorded) == 0 {
+// part removes those files that no manifest cites.
+func (c *collection) part(ctx context.Context, part []blob.Object, f *found) error {
+	if len(part) == 0 {
 		return nil
 	}
-	if len(cited) == 0 {
-		return tx.Artifacts().Forget(folder)
+	var cited map[string]bool
+	if err := c.DB.View(ctx, func(tx storage.Tx) (err error) {
+		cited, err = tx.Purge().CitedKeys(keysOf(part))
+		return err
+	}); err != nil {
+		return err
 	}
-	for key := range recorded {
-		if !cited[key] {
-			if err := tx.Artifacts().Forget(key); err != nil {
-				return err
-			}
+	going := make([]string, 0, len(part))
+	for _, o := range part {
+		if cited[o.Key] {
+			f.held++
+			continue
 		}
+		f.count++
+		f.bytes += o.Size
+		going = append(going, o.Key)
 	}
-	return nil
+	if c.gc.DryRun || len(going) == 0 {
+		return nil
+	}
+	return c.Blobs.DeleteFiles(ctx, going)
 }
 
 // logs removes what a version's validations wrote.

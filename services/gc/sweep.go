@@ -3,7 +3,6 @@ package gc
 import (
 	"context"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -183,115 +182,6 @@ func (c *collection) data(ctx context.Context) error {
 		}
 		return going, err
 	})
-}
-
-var runID = regexp.MustCompile(`^[0-9a-f]{32}$`)
-
-var traceID = regexp.MustCompile(`^(tr-)?[0-9a-f]{32}$`)
-
-// orphans removes the folders of runs, logged models and traces that are no
-// more: what a client uploaded after they were purged, and what a manifest
-// cited then. A trace that is deleted leaves its files to this.
-func (c *collection) orphans(ctx context.Context) error {
-	after, highest := int64(-1), int64(0)
-	known := map[int64]bool{}
-	for {
-		var page map[int64]string
-		if err := c.DB.View(ctx, func(tx storage.Tx) (err error) {
-			page, highest, err = tx.Purge().Locations(after, 5*batch)
-			return err
-		}); err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			break
-		}
-		for id, uri := range page {
-			known[id], after = true, max(after, id)
-			key, ours := c.Roots.Key(uri)
-			if !ours || path.Base(key) != strconv.FormatInt(id, 10) {
-				continue
-			}
-			if err := c.orphansIn(ctx, key); err != nil {
-				return err
-			}
-		}
-	}
-	zero, ours := c.Roots.Key(models.JoinURI(c.Roots.Default, "0"))
-	if !ours {
-		return nil
-	}
-	root := strings.TrimPrefix(path.Dir(zero), ".")
-	tops, err := c.Blobs.List(ctx, root)
-	if err != nil {
-		return err
-	}
-	for _, top := range tops { // those of experiments that are no more
-		id, err := strconv.ParseInt(top.Name, 10, 64)
-		if err != nil || !top.IsDir || known[id] || id <= 0 || id > highest || strconv.FormatInt(id, 10) != top.Name {
-			continue
-		}
-		if err := c.orphansIn(ctx, path.Join(root, top.Name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *collection) orphansIn(ctx context.Context, experiment string) error {
-	folders := map[string]string{} // id → folder
-	runs, err := c.Blobs.List(ctx, experiment)
-	if err != nil {
-		return err
-	}
-	for _, e := range runs {
-		if e.IsDir && runID.MatchString(e.Name) {
-			folders[e.Name] = experiment + "/" + e.Name
-		}
-	}
-	logged, err := c.Blobs.List(ctx, experiment+"/models")
-	if err != nil {
-		return err
-	}
-	for _, e := range logged {
-		if e.IsDir && strings.HasPrefix(e.Name, "m-") {
-			folders[e.Name] = experiment + "/models/" + e.Name
-		}
-	}
-	traces, err := c.Blobs.List(ctx, experiment+"/traces")
-	if err != nil {
-		return err
-	}
-	for _, e := range traces {
-		if e.IsDir && traceID.MatchString(e.Name) {
-			folders[e.Name] = experiment + "/traces/" + e.Name
-		}
-	}
-	ids := make([]string, 0, len(folders))
-	for id := range folders {
-		ids = append(ids, id)
-	}
-	var owned map[string]bool // asked after the listing: a folder comes after its row
-	if err := c.DB.View(ctx, func(tx storage.Tx) (err error) {
-		owned, err = tx.Purge().Owners(ids)
-		return err
-	}); err != nil {
-		return err
-	}
-	for id, folder := range folders {
-		if owned[id] {
-			continue
-		}
-		f, err := c.folder(ctx, folder, nothing)
-		if err != nil {
-			return err
-		}
-		c.gc.Report.Missing += f.missing
-		if f.count > 0 {
-			c.gc.Report.Add(models.GCItem{Kind: models.GarbageOrphan, ID: folder, Files: f.count, Bytes: f.bytes})
-		}
-	}
-	return c.save(ctx)
 }
 
 // uploads gives up those that were cut off: what the store holds of them is

@@ -43,6 +43,10 @@ type Store interface {
 	// List gives the direct children of a folder by name; none for a folder
 	// that is not there, or that is a file.
 	List(ctx context.Context, folder string) ([]Entry, error)
+	// Each calls fn once for every direct child of a folder, in the store's
+	// order; the names of many are not held together. What fn has been told of
+	// may be removed meanwhile.
+	Each(ctx context.Context, folder string, fn func(Entry) error) error
 	// Walk calls fn once for every object under a folder, in the store's order.
 	Walk(ctx context.Context, folder string, fn func(Object) error) error
 	// Copy stores src's bytes under dst as well.

@@ -39,8 +39,16 @@ func (s artifactStore) Put(a models.Artifact) error {
 }
 
 func (s artifactStore) Under(path string) ([]models.Artifact, error) {
+	return s.list("WHERE "+under+" ORDER BY key", underArgs(path)...)
+}
+
+func (s artifactStore) Page(path, after string, limit int) ([]models.Artifact, error) {
+	return s.list("WHERE "+under+" AND key > ? ORDER BY key LIMIT ?", append(underArgs(path), after, limit)...)
+}
+
+func (s artifactStore) list(where string, args ...any) ([]models.Artifact, error) {
 	var list []models.Artifact
-	err := s.scan("SELECT key, size, sha256, modified_us, etag FROM artifact WHERE "+under+" ORDER BY key", underArgs(path), func(scan scanner) error {
+	err := s.scan("SELECT key, size, sha256, modified_us, etag FROM artifact "+where, args, func(scan scanner) error {
 		var a models.Artifact
 		var modified int64
 		if err := scan(&a.Key, &a.Size, &a.SHA256, &modified, &a.ETag); err != nil {
@@ -81,6 +89,10 @@ func (s artifactStore) Writable(path string) (map[string]bool, error) {
 
 func (s artifactStore) Forget(path string) error {
 	return s.db.Exec("DELETE FROM artifact WHERE "+under, underArgs(path)...).Error
+}
+
+func (s artifactStore) ForgetKeys(keys []string) error {
+	return s.db.Exec("DELETE FROM artifact WHERE key "+s.inTexts(), jsonList(keys)).Error
 }
 
 type manifestStore struct{ *tx }

@@ -107,28 +107,43 @@ func (s *Store) Stat(_ context.Context, key string) (blob.Object, error) {
 	return describe(key, info), nil
 }
 
-// List implements blob.Store. What is neither a file nor a folder (a symbolic
-// link, a socket) is no artifact.
-func (s *Store) List(_ context.Context, folder string) ([]blob.Entry, error) {
-	infos, err := s.read(folder)
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]blob.Entry, 0, len(infos))
-	for _, info := range infos {
-		e := blob.Entry{Name: info.Name(), IsDir: info.IsDir()}
-		if !e.IsDir {
-			e.Size = info.Size()
-		}
+// List implements blob.Store.
+func (s *Store) List(ctx context.Context, folder string) ([]blob.Entry, error) {
+	var entries []blob.Entry
+	err := s.Each(ctx, folder, func(e blob.Entry) error {
 		entries = append(entries, e)
-	}
+		return nil
+	})
 	slices.SortFunc(entries, func(a, b blob.Entry) int { return cmp.Compare(a.Name, b.Name) })
-	return entries, nil
+	return entries, err
+}
+
+// Each implements blob.Store.
+func (s *Store) Each(ctx context.Context, folder string, fn func(blob.Entry) error) error {
+	return s.read(folder, func(infos []fs.FileInfo) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for _, info := range infos {
+			e := blob.Entry{Name: info.Name(), IsDir: info.IsDir()}
+			if !e.IsDir {
+				e.Size = info.Size()
+			}
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Walk implements blob.Store.
 func (s *Store) Walk(ctx context.Context, folder string, fn func(blob.Object) error) error {
-	infos, err := s.read(folder)
+	var infos []fs.FileInfo
+	err := s.read(folder, func(some []fs.FileInfo) error {
+		infos = append(infos, some...)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -158,27 +173,36 @@ func sortName(info fs.FileInfo) string {
 	return info.Name()
 }
 
-// read gives the files and folders directly in a folder.
-func (s *Store) read(folder string) ([]fs.FileInfo, error) {
+// together is how many names of a folder are held at once.
+const together = 1000
+
+// read calls fn with the files and folders directly in a folder, some at a
+// time. What is neither (a symbolic link, a socket) is no artifact.
+func (s *Store) read(folder string, fn func([]fs.FileInfo) error) error {
 	if folder == "" {
 		folder = "."
 	} else if err := check(folder); err != nil {
-		return nil, err
+		return err
 	}
 	f, err := s.root.OpenFile(folder, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err == nil {
 		defer func() { _ = f.Close() }()
+	}
+	for err == nil {
 		var infos []fs.FileInfo
-		if infos, err = f.Readdir(-1); err == nil {
-			return slices.DeleteFunc(infos, func(i fs.FileInfo) bool {
-				return !i.IsDir() && !i.Mode().IsRegular() || folder == "." && i.Name() == uploads
-			}), nil
+		if infos, err = f.Readdir(together); err != nil {
+			break
+		}
+		if err := fn(slices.DeleteFunc(infos, func(i fs.FileInfo) bool {
+			return !i.IsDir() && !i.Mode().IsRegular() || folder == "." && i.Name() == uploads
+		})); err != nil {
+			return err
 		}
 	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, nil
+	if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
 	}
-	return nil, fault(folder, err)
+	return fault(folder, err)
 }
 
 // DeleteFiles implements blob.Store.

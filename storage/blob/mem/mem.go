@@ -109,6 +109,20 @@ func (s *Store) List(ctx context.Context, folder string) ([]blob.Entry, error) {
 	return entries, err
 }
 
+// Each implements blob.Store.
+func (s *Store) Each(ctx context.Context, folder string, fn func(blob.Entry) error) error {
+	entries, err := s.List(ctx, folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Walk implements blob.Store.
 func (s *Store) Walk(ctx context.Context, folder string, fn func(blob.Object) error) error {
 	if err := blob.CheckFolder(folder); err != nil {

@@ -112,6 +112,14 @@ func (s *Store) List(ctx context.Context, folder string) ([]blob.Entry, error) {
 	return entries, err
 }
 
+// Each implements blob.Store.
+func (s *Store) Each(ctx context.Context, folder string, fn func(blob.Entry) error) error {
+	began := s.now()
+	err := s.Store.Each(ctx, folder, fn)
+	s.measure("list", began, err)
+	return err
+}
+
 // Walk implements blob.Store.
 func (s *Store) Walk(ctx context.Context, folder string, fn func(blob.Object) error) error {
 	began := s.now()

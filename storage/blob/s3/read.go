@@ -134,28 +134,41 @@ func byteRange(offset, length int64) string {
 
 // List implements blob.Store.
 func (s *Store) List(ctx context.Context, folder string) ([]blob.Entry, error) {
-	prefix, err := s.folder(folder)
-	if err != nil {
-		return nil, err
-	}
 	var entries []blob.Entry
-	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix, Delimiter: aws.String("/")}
-	for pages := s3.NewListObjectsV2Paginator(s.client, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, s.fault(folder, err)
-		}
-		for _, p := range page.CommonPrefixes {
-			entries = append(entries, blob.Entry{Name: strings.TrimSuffix(strings.TrimPrefix(*p.Prefix, prefix), "/"), IsDir: true})
-		}
-		for _, o := range page.Contents {
-			if name := strings.TrimPrefix(*o.Key, prefix); name != "" { // a console's mark for a folder
-				entries = append(entries, blob.Entry{Name: name, Size: aws.ToInt64(o.Size)})
-			}
-		}
+	if err := s.Each(ctx, folder, func(e blob.Entry) error {
+		entries = append(entries, e)
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(entries, func(a, b blob.Entry) int { return cmp.Compare(a.Name, b.Name) })
 	return entries, nil
+}
+
+// Each implements blob.Store.
+func (s *Store) Each(ctx context.Context, folder string, fn func(blob.Entry) error) error {
+	prefix, err := s.folder(folder)
+	if err != nil {
+		return err
+	}
+	in := &s3.ListObjectsV2Input{Prefix: &prefix, Delimiter: aws.String("/")}
+	return s.pages(ctx, in, func(page *s3.ListObjectsV2Output) error {
+		for _, p := range page.CommonPrefixes {
+			if err := fn(blob.Entry{Name: strings.TrimSuffix(strings.TrimPrefix(*p.Prefix, prefix), "/"), IsDir: true}); err != nil {
+				return err
+			}
+		}
+		for _, o := range page.Contents {
+			name := strings.TrimPrefix(*o.Key, prefix)
+			if name == "" { // a console's mark for a folder
+				continue
+			}
+			if err := fn(blob.Entry{Name: name, Size: aws.ToInt64(o.Size)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Walk implements blob.Store.
@@ -164,7 +177,7 @@ func (s *Store) Walk(ctx context.Context, folder string, fn func(blob.Object) er
 	if err != nil {
 		return err
 	}
-	return s.pages(ctx, prefix, func(page *s3.ListObjectsV2Output) error {
+	return s.pages(ctx, &s3.ListObjectsV2Input{Prefix: &prefix}, func(page *s3.ListObjectsV2Output) error {
 		for _, o := range page.Contents {
 			key := strings.TrimPrefix(*o.Key, s.prefix)
 			if strings.HasSuffix(key, "/") || key == "" {
@@ -188,12 +201,13 @@ func (s *Store) folder(folder string) (prefix string, err error) {
 	return *s.at(folder) + "/", nil
 }
 
-func (s *Store) pages(ctx context.Context, prefix string, fn func(*s3.ListObjectsV2Output) error) error {
-	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
-	for pages.HasMorePages() {
+// pages calls fn with each page of a listing, of 1,000 keys at most.
+func (s *Store) pages(ctx context.Context, in *s3.ListObjectsV2Input, fn func(*s3.ListObjectsV2Output) error) error {
+	in.Bucket = &s.bucket
+	for pages := s3.NewListObjectsV2Paginator(s.client, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return s.fault(prefix, err)
+			return s.fault(strings.TrimPrefix(aws.ToString(in.Prefix), s.prefix), err)
 		}
 		if err := fn(page); err != nil {
 			return err

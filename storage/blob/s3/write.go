@@ -142,7 +142,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := s.deleteOne(ctx, s.at(key)); err != nil {
 		return err
 	}
-	return s.pages(ctx, *s.at(key)+"/", func(page *s3.ListObjectsV2Output) error {
+	return s.pages(ctx, &s3.ListObjectsV2Input{Prefix: aws.String(*s.at(key) + "/")}, func(page *s3.ListObjectsV2Output) error {
 		keys := make([]*string, len(page.Contents))
 		for i, o := range page.Contents {
 			keys[i] = o.Key
