@@ -18,19 +18,26 @@ func TestMain(m *testing.M) { world.Main(m) }
 
 func TestStockClient(t *testing.T) {
 	t.Parallel()
-	python := testbed.Python(t)
 	files, err := filepath.Glob("test_*.py")
 	require.NoError(t, err)
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			server := world.StartProcess(t, t.TempDir())
-			cmd := exec.CommandContext(t.Context(), python, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", file)
-			cmd.Env = append(os.Environ(),
-				"MLFLOW_TRACKING_URI="+server.URL, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=0", "MLFLOW_DISABLE_TELEMETRY=true", "PYTHONHASHSEED=0",
-				"HOME="+t.TempDir())
-			out, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s", out)
+			pytest(t, file, nil)
 		})
 	}
+}
+
+// pytest runs a file of tests, with more of an environment, against a server of
+// its own with those flags.
+func pytest(t *testing.T, file string, env []string, flags ...string) {
+	t.Helper()
+	python := testbed.Python(t)
+	server := world.StartProcess(t, t.TempDir(), flags...)
+	cmd := exec.CommandContext(t.Context(), python, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", file)
+	cmd.Env = append(append(os.Environ(),
+		"MLFLOW_TRACKING_URI="+server.URL, "MLFLOW_HTTP_REQUEST_MAX_RETRIES=0", "MLFLOW_DISABLE_TELEMETRY=true", "PYTHONHASHSEED=0",
+		"HOME="+t.TempDir()), env...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
