@@ -105,7 +105,11 @@ func TestHeadOfSeveralOutputs(t *testing.T) {
 			require.ErrorContains(t, err, "not in layout yolov8")
 		})
 	}
-	_, err := detection.HeadOf(nil, in, "yolov9")
+	other := detection.Input{Classes: 7, Height: 160, Width: 160}
+	got, err := detection.HeadOf([]detection.Output{output("output0", nil, 1, 8, 500)}, other, "")
+	require.NoError(t, err, "without names, another count is the caller's to judge")
+	require.Equal(t, 4, got.Classes)
+	_, err = detection.HeadOf(nil, in, "yolov9")
 	require.ErrorContains(t, err, "none of")
 }
 
@@ -222,7 +226,7 @@ func TestSoftmaxHasAClassForNothing(t *testing.T) {
 
 func TestAnswerKeepsItsBoxes(t *testing.T) {
 	t.Parallel()
-	want := detection.Answer{Width: 640, Height: 480, Layout: detection.YOLOv8, Boxes: []detection.Box{
+	want := detection.Answer{Width: 640, Height: 480, InputWidth: 160, InputHeight: 96, Classes: 4, Layout: detection.YOLOv8, Boxes: []detection.Box{
 		{ClassID: 3, Score: float64(float32(0.3)), Box: detection.Rect{-1.5, 2, 3, 1e9}}, {ClassID: 70000, Score: 1},
 	}}
 	text := want.Append(nil)

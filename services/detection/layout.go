@@ -1,6 +1,7 @@
 package detection
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ type Output struct {
 // Head is where in a model's outputs the boxes are, and how they are written.
 type Head struct {
 	Layout                 Layout
+	Classes                int // that the outputs have room for; 0 where they do not tell
 	boxes, scores, classes int // places in the outputs
 }
 
@@ -76,7 +78,11 @@ func HeadOf(outputs []Output, in Input, want Layout) (Head, error) {
 	for i, o := range outputs {
 		l, err := layoutOf(o, in, want)
 		if err == nil {
-			return Head{Layout: l, boxes: i}, nil
+			h := Head{Layout: l, boxes: i}
+			if classes, ok := map[Layout]int64{YOLOv8: o.rows() - 4, YOLOv5: o.columns() - 5, RTDETR: o.columns() - 4}[l]; ok {
+				h.Classes = int(classes)
+			}
+			return h, nil
 		}
 		if first == nil {
 			first = err
@@ -103,7 +109,7 @@ func severalHeads(outputs []Output, in Input) []Head {
 			r, c := matrix(score.Shape)
 			switch {
 			case columns == 4 && !score.Integer && len(score.Shape) == 3 && r == rows && c > 1 && logits(c, in):
-				heads = append(heads, Head{Layout: DETR, boxes: b, scores: s})
+				heads = append(heads, Head{Layout: DETR, Classes: cmp.Or(in.classes(), int(c)), boxes: b, scores: s})
 			case columns == 5 && score.Integer && vector(score.Shape) == rows:
 				heads = append(heads, Head{Layout: FinalDets, boxes: b, classes: s})
 			case columns == 4 && !score.Integer && vector(score.Shape) == rows:
@@ -123,6 +129,10 @@ func logits(columns int64, in Input) bool {
 	n := int64(in.classes())
 	return n == 0 || columns == n || columns == n+1
 }
+
+func (o Output) rows() int64 { r, _ := matrix(o.Shape); return r }
+
+func (o Output) columns() int64 { _, c := matrix(o.Shape); return c }
 
 // matrix is the rows and columns of (rows, columns) or (1, rows, columns);
 // -1 where it is neither.
@@ -150,6 +160,10 @@ func vector(shape []int64) int64 {
 // layoutOf tells the layout of a single output.
 func layoutOf(o Output, in Input, want Layout) (Layout, error) {
 	readings := readingsOf(o, in)
+	if len(readings) == 0 && len(in.Meta.Names) == 0 && in.Classes > 0 { // of another number of classes, perhaps
+		in.Classes = 0
+		readings = readingsOf(o, in)
+	}
 	switch {
 	case want != "" && slices.Contains(readings, want):
 		return want, nil

@@ -13,7 +13,7 @@ const (
 	PartSizes                   // by size of the labels
 	PartBest                    // precision, recall and F1 at the best confidence
 	PartAt                      // and at the given one
-	allParts  = PartAP50 | PartAP | PartSizes | PartBest | PartAt
+	AllParts  = PartAP50 | PartAP | PartSizes | PartBest | PartAt
 )
 
 // Scores is what a detector achieved on a labelled set. A figure is -1 where
@@ -68,7 +68,7 @@ func Score(boxes [][]Box, labels [][]Label, classes []string, maxDets int) Score
 }
 
 // Scores computes every figure over all pictures.
-func (r *Ranked) Scores() Scores { return r.Weighted(r.all, allParts) }
+func (r *Ranked) Scores() Scores { return r.Weighted(r.all, AllParts) }
 
 // Weighted computes some figures with a weight for each picture.
 func (r *Ranked) Weighted(weights []int32, parts Parts) Scores {

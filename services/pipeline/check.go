@@ -45,6 +45,12 @@ type Linter interface {
 	Lint(at func(field, format string, args ...any))
 }
 
+// Parted is what the settings of a check implement that measures parts of its
+// data set too: each figure then has one of each part, such as map50{night}.
+type Parted interface {
+	Parts() []string
+}
+
 // settings gives a step's own fields over the check's defaults, as a pointer to
 // a new value of the type of Settings; nil where it has none. step is the
 // document's mapping, which fits the schema.
@@ -99,8 +105,9 @@ func (c Check) allowed() []string {
 	return append(names, c.fields()...)
 }
 
-// measure finds a figure, that of one class too.
+// measure finds a figure, that of one class or of a part too.
 func (c Check) measure(metric string) (Measure, bool) {
+	metric, _ = cutPart(metric)
 	if open := strings.IndexByte(metric, '['); open > 0 && strings.HasSuffix(metric, "]") && len(metric) > open+2 {
 		metric = metric[:open] + "[CLASS]"
 	}
@@ -109,6 +116,14 @@ func (c Check) measure(metric string) (Measure, bool) {
 		return Measure{}, false
 	}
 	return c.Measures[i], true
+}
+
+// cutPart parts map50{night} into map50 and night.
+func cutPart(metric string) (name, part string) {
+	if open := strings.LastIndexByte(metric, '{'); open > 0 && strings.HasSuffix(metric, "}") {
+		return metric[:open], metric[open+1 : len(metric)-1]
+	}
+	return metric, ""
 }
 
 func (c Check) measures() []string {

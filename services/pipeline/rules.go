@@ -47,11 +47,11 @@ func (g *Grammar) stepRules(t *tree, doc document) {
 		if step.Run != "" {
 			continue // a command measures what it likes
 		}
-		stepMetrics(t, path, step, check)
+		parts := ownRules(t, path, check, stepAt(t, i))
+		stepMetrics(t, path, step, check, parts)
 		if step.Compare != nil && check.Compare != nil {
 			compareRules(t, path+".compare", step, check, doc)
 		}
-		ownRules(t, path, check, stepAt(t, i))
 	}
 }
 
@@ -79,8 +79,9 @@ func stepFields(t *tree, path string, step stepDoc, check Check) {
 	}
 }
 
-// ownRules has a check's settings say what is wrong with them.
-func ownRules(t *tree, path string, check Check, step any) {
+// ownRules has a check's settings say what is wrong with them, and names the
+// parts of the data set that they measure.
+func ownRules(t *tree, path string, check Check, step any) (parts []string) {
 	settings, err := check.settings(step)
 	if err != nil {
 		t.at(path, "%v", err)
@@ -88,14 +89,22 @@ func ownRules(t *tree, path string, check Check, step any) {
 	if linter, ok := settings.(Linter); ok {
 		linter.Lint(func(field, format string, args ...any) { t.at(path+"."+field, format, args...) })
 	}
+	if parted, ok := settings.(Parted); ok {
+		parts = parted.Parts()
+	}
+	return parts
 }
 
 // stepMetrics refuses thresholds on what a check does not measure.
-func stepMetrics(t *tree, path string, step stepDoc, check Check) {
+func stepMetrics(t *tree, path string, step stepDoc, check Check, parts []string) {
 	for _, threshold := range step.Thresholds {
 		at := join(path+".thresholds", threshold.Metric)
 		measure, ok := check.measure(threshold.Metric)
+		_, part := cutPart(threshold.Metric)
 		switch {
+		case ok && part != "" && !slices.Contains(parts, part):
+			t.add(t.places[at].key, at, "there is no slice %q in this step; %s", part, allowed(part, parts))
+			t.allow(parts)
 		case !ok:
 			t.add(t.places[at].key, at, "check: %s does not measure %q; %s", step.Check, threshold.Metric, allowed(threshold.Metric, check.measures()))
 			t.allow(check.measures())

@@ -39,7 +39,10 @@ func (s *Server) detect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := detection.Answer{Width: fit.Width, Height: fit.Height, Layout: head.Layout, Boxes: head.Boxes(outputs, in, fit, asked.options)}
+	answer := detection.Answer{
+		Width: fit.Width, Height: fit.Height, InputWidth: in.Width, InputHeight: in.Height,
+		Classes: head.Classes, Layout: head.Layout, Boxes: head.Boxes(outputs, in, fit, asked.options),
+	}
 	if r.Header.Get("Accept") == detection.AnswerType {
 		w.Header().Set("Content-Type", detection.AnswerType)
 		_, _ = w.Write(answer.Append(nil)) // the caller may have gone

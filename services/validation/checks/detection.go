@@ -7,7 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/invopop/jsonschema"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/detection"
@@ -15,45 +16,86 @@ import (
 	"github.com/slipway-ml/slipway/services/validation"
 )
 
-// Detection measures a detector on a labelled data set. Average precision
-// follows COCO (101 recall points, IoU .50:.05:.95).
+// Detection measures a detector on a labelled data set, as pycocotools or as
+// ultralytics does.
 type Detection struct{}
 
 // The settings of every measurement, as COCO's and ultralytics' evaluations
 // have them.
 const (
-	confidence = 0.001
-	suppress   = 0.7
+	lowest   = 0.001 // confidence of the boxes that are looked at
+	suppress = 0.7   // overlap
 )
 
 // detectionSettings are the fields of a step.
 type detectionSettings struct {
-	Exclude []string `json:"exclude,omitempty" jsonschema_description:"Images of the data set to leave out, by path, such as one that does not decode."`
-	MaxDet  int      `json:"max_det,omitempty" jsonschema:"minimum=1,maximum=10000,default=300" jsonschema_description:"Boxes kept of each image."`
+	Exclude    []string `json:"exclude,omitempty" jsonschema_description:"Images of the data set to leave out, by path, such as one that does not decode."`
+	MaxDet     int      `json:"max_det,omitempty" jsonschema:"minimum=1,maximum=10000,default=300" jsonschema_description:"Boxes kept of each image."`
+	Layout     layout   `json:"layout,omitempty"`
+	Convention string   `json:"convention,omitempty" jsonschema:"enum=coco,enum=ultralytics,default=coco" jsonschema_description:"The tool whose figures these agree with: pycocotools (coco) or ultralytics val."`
+	Confidence float64  `json:"confidence,omitempty" jsonschema:"minimum=0.001,maximum=1,default=0.25" jsonschema_description:"The confidence of precision_at, recall_at, f1_at and the confusion matrix: that at which the detector is used."`
+	Slices     []slice  `json:"slices,omitempty" jsonschema_description:"Parts of the data set whose figures are measured too, such as map50{night}."`
+}
+
+var detectionDefaults = detectionSettings{MaxDet: 300, Convention: string(detection.COCO), Confidence: detection.DefaultOptions.Confidence}
+
+// layout is how a model writes its boxes.
+type layout detection.Layout
+
+// JSONSchema lists the layouts.
+func (layout) JSONSchema() *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "string", Description: "How the model writes its boxes; told from its outputs by default."}
+	for _, l := range detection.Layouts {
+		s.Enum = append(s.Enum, string(l))
+	}
+	return s
+}
+
+// Lint implements pipeline.Linter.
+func (d detectionSettings) Lint(at func(field, format string, args ...any)) { lintSlices(d.Slices, at) }
+
+// Parts implements pipeline.Parted.
+func (d detectionSettings) Parts() []string { return sliceNames(d.Slices) }
+
+// aboutFigures says what the figures are.
+var aboutFigures = map[string]string{
+	"map50": "mean average precision at an IoU of 0.50", "map50_95": "mean average precision over the IoUs 0.50 to 0.95",
+	"map75":     "mean average precision at an IoU of 0.75",
+	"map_small": "map50_95 of labels below 32x32 pixels", "map_medium": "map50_95 of labels from 32x32 to 96x96 pixels",
+	"map_large": "map50_95 of labels above 96x96 pixels", "ar": "mean recall of all that is found over the IoUs 0.50 to 0.95",
+	"precision": "mean precision of the classes at best_confidence", "recall": "mean recall of the classes at best_confidence",
+	"f1": "mean F1 of the classes at best_confidence", "best_confidence": "the confidence at which the mean F1 is best",
+	"precision_at": "mean precision of the classes at the step's confidence", "recall_at": "mean recall of the classes at the step's confidence",
+	"f1_at": "mean F1 of the classes at the step's confidence",
+	"ap50":  "average precision at an IoU of 0.50", "ap50_95": "average precision over the IoUs 0.50 to 0.95",
 }
 
 // Declare implements validation.Check.
 func (Detection) Declare() pipeline.Check {
-	return pipeline.Check{
-		Name: "detection", About: "average precision on a labelled data set.",
-		Dataset: pipeline.Required, Compare: []string{"map50", "map50_95"}, Settings: detectionSettings{MaxDet: 300},
-		Measures: []pipeline.Measure{
-			{Name: "map50", Share: true, About: "mean average precision at an IoU of 0.50"},
-			{Name: "map50_95", Share: true, About: "mean average precision over the IoUs 0.50 to 0.95"},
-			{Name: "map75", Share: true, About: "mean average precision at an IoU of 0.75"},
-			{Name: "ap50[CLASS]", Share: true, About: "average precision of a class at an IoU of 0.50"},
-			{Name: "ap50_95[CLASS]", Share: true, About: "average precision of a class over the IoUs 0.50 to 0.95"},
-			{Name: "images", About: "images used"},
-			{Name: "backgrounds", About: "images without a label"},
-			{Name: "boxes", About: "labels"},
-			{Name: "detections", About: "boxes that the model gave"},
-		},
+	c := pipeline.Check{
+		Name: "detection", About: "average precision, recall and confusion on a labelled data set.",
+		Dataset: pipeline.Required, Compare: []string{"map50", "map50_95"},
+		Settings: detectionDefaults,
 	}
+	for _, name := range detection.FigureNames {
+		c.Measures = append(c.Measures, pipeline.Measure{Name: name, Share: true, About: aboutFigures[name]})
+	}
+	for _, name := range detection.ClassFigureNames {
+		c.Measures = append(c.Measures, pipeline.Measure{Name: name + "[CLASS]", Share: true, About: "of a class: " + aboutFigures[name]})
+	}
+	c.Measures = append(
+		c.Measures,
+		pipeline.Measure{Name: "images", About: "images used"},
+		pipeline.Measure{Name: "backgrounds", About: "images without a label"},
+		pipeline.Measure{Name: "boxes", About: "labels"},
+		pipeline.Measure{Name: "detections", About: "boxes that the model gave"},
+	)
+	return c
 }
 
 // Run implements validation.Check.
 func (d Detection) Run(ctx context.Context, s *validation.Subject) (models.Report, error) {
-	var settings detectionSettings
+	settings := detectionDefaults // of what an older pipeline left out
 	if err := s.Step.Read(&settings); err != nil {
 		return models.Report{}, err
 	}
@@ -61,8 +103,11 @@ func (d Detection) Run(ctx context.Context, s *validation.Subject) (models.Repor
 	if err != nil {
 		return models.Report{}, err
 	}
-	report, err := d.measure(ctx, s, settings, set, images)
-	if err != nil || s.Step.Compare == nil {
+	report, evidence, err := d.measure(ctx, s, settings, set, images)
+	if err != nil || evidence == nil {
+		return report, err
+	}
+	if err := d.keep(ctx, s, evidence, images, &report); err != nil || s.Step.Compare == nil {
 		return report, err
 	}
 	return report, d.compare(ctx, s, settings, set, images, &report)
@@ -87,143 +132,115 @@ func (Detection) dataset(ctx context.Context, s *validation.Subject, settings de
 	return set, images, nil
 }
 
-// measure runs the version over the images.
-func (d Detection) measure(ctx context.Context, s *validation.Subject, settings detectionSettings, set models.DatasetVersion, images []models.LabeledImage) (models.Report, error) {
-	var report models.Report
+// measure runs the version over the images. It gives no evidence where the
+// findings say why.
+func (d Detection) measure(
+	ctx context.Context, s *validation.Subject, settings detectionSettings, set models.DatasetVersion, images []models.LabeledImage,
+) (report models.Report, evidence *detection.Evidence, err error) {
 	served, err := s.Serve(ctx)
 	if broken := (*validation.BrokenError)(nil); errors.As(err, &broken) {
 		report.Findings = append(report.Findings, problem("model", "%s", broken.Error()))
-		return report, nil
+		return report, nil, nil
 	}
 	if err != nil {
-		return report, err
+		return report, nil, err
 	}
 	defer served.Stop()
-	report.Key = d.key(settings, set, served)
-	seen, err := detect(ctx, s, served, images, settings.MaxDet)
-	if err != nil {
-		return report, err
-	}
+	report.Key = d.key(s, set, served)
 	report.Facts = map[string]string{
-		"dataset": s.Step.Dataset.String(), "dataset_digest": "sha256:" + set.Digest, "layout": seen.layout,
-		"convention": "COCO, 101 recall points", "runtime": served.Facts.Runtime,
-		"settings": fmt.Sprintf("square letterbox to the model's input, padding 114; conf %g, iou %g per class, max_det %d", confidence, suppress, settings.MaxDet),
+		"dataset": s.Step.Dataset.String(), "dataset_digest": "sha256:" + set.Digest,
+		"convention": settings.Convention, "runtime": served.Facts.Runtime,
 	}
-	if found := seen.faults(); len(found) > 0 {
-		report.Findings = found
+	meta, err := detection.ParseMeta(served.Facts.Model.Metadata)
+	if err != nil {
+		return report, nil, err
+	}
+	classes, missing, found := match(set.Classes, meta)
+	if report.Findings = found; missing {
+		return report, nil, nil
+	}
+	seen, err := newSeer(s, served, settings, set, classes).look(ctx, images)
+	if err != nil {
+		return report, nil, err
+	}
+	if len(seen.faults) > 0 {
+		report.Findings = append(report.Findings, seen.faults...)
 		if seen.unreadable > 0 {
-			return report, models.Errorf(models.KindInvalid,
+			err = models.Errorf(models.KindInvalid,
 				"%d of %d images do not decode, %s first: mend the data set, or name them under exclude", seen.unreadable, len(images), seen.firstUnreadable)
 		}
-		return report, nil
+		return report, nil, err
 	}
-	classes, found, err := match(set.Classes, served, seen)
-	report.Findings = append(report.Findings, found...)
-	if err != nil || classes == nil {
-		return report, err
+	if meta.Names == nil {
+		if found, err = byID(set.Classes, seen); err != nil {
+			return report, nil, err
+		}
+		report.Findings = append(report.Findings, found...)
 	}
-	score(settings, set, images, seen, classes, &report)
-	return report, nil
+	report.Findings = append(report.Findings, exported(meta, seen.first)...)
+	d.facts(settings, seen, &report)
+	return report, seen.evidence, score(s, settings, images, seen, &report)
+}
+
+func (Detection) facts(settings detectionSettings, seen sight, report *models.Report) {
+	first := seen.first
+	fitted := "square letterbox to the model's input, padding 114"
+	if first.Layout.Stretched() {
+		fitted = "stretched to the model's input"
+	}
+	resized := "resized as Pillow does"
+	if settings.Convention == string(detection.Ultralytics) {
+		resized = "resized as OpenCV does"
+	}
+	report.Facts["layout"] = string(first.Layout)
+	report.Facts["input"] = fmt.Sprintf("%dx%d", first.InputWidth, first.InputHeight)
+	report.Facts["settings"] = fmt.Sprintf("%s, %s; conf %g, iou %g per class, max_det %d; figures at confidence %g",
+		fitted, resized, lowest, suppress, settings.MaxDet, settings.Confidence)
 }
 
 // key names the measurement with all that it depends on but the version.
-func (Detection) key(settings detectionSettings, set models.DatasetVersion, served *validation.Served) string {
-	all := fmt.Sprintf("detection\n%s\n%q\n%d\n%s\n%s", set.Digest, settings.Exclude, settings.MaxDet, served.Facts.Version, served.Facts.Runtime)
+func (Detection) key(s *validation.Subject, set models.DatasetVersion, served *validation.Served) string {
+	all := fmt.Sprintf("detection 2\n%s\n%s\n%s\n%s", set.Digest, s.Step.Settings, served.Facts.Version, served.Facts.Runtime)
 	sum := sha256.Sum256([]byte(all))
 	return hex.EncodeToString(sum[:])
 }
 
+// countNames are the figures that count what was looked at.
+var countNames = []string{"images", "boxes", "detections"}
+
+func counts(s detection.Scores) []detection.Figure {
+	return []detection.Figure{
+		{Name: countNames[0], Value: float64(s.Images)},
+		{Name: countNames[1], Value: float64(s.Labels)},
+		{Name: countNames[2], Value: float64(s.Detections)},
+	}
+}
+
 // score computes the figures.
-func score(settings detectionSettings, set models.DatasetVersion, images []models.LabeledImage, seen sight, classes []int, report *models.Report) {
-	boxes, labels := make([][]detection.Box, len(images)), make([][]detection.Label, len(images))
-	for i, image := range images {
-		for _, box := range seen.images[i].Boxes {
-			if box.ClassID >= 0 && box.ClassID < len(classes) && classes[box.ClassID] >= 0 {
-				box.ClassID = classes[box.ClassID]
-				boxes[i] = append(boxes[i], box)
-			}
-		}
-		w, h := float64(seen.images[i].Width), float64(seen.images[i].Height)
-		for _, l := range image.Boxes {
-			labels[i] = append(labels[i], detection.Label{ClassID: l.Class, Box: detection.Rect{
-				(l.CX - l.Width/2) * w, (l.CY - l.Height/2) * h, (l.CX + l.Width/2) * w, (l.CY + l.Height/2) * h,
-			}})
-		}
+func score(s *validation.Subject, settings detectionSettings, images []models.LabeledImage, seen sight, report *models.Report) error {
+	ranked := seen.evidence.Rank()
+	scores := ranked.Scores()
+	for _, f := range append(scores.Figures(), counts(scores)...) {
+		report.Measurements = append(report.Measurements, models.Measurement{Name: f.Name, Value: f.Value})
 	}
-	scores := detection.Score(boxes, labels, set.Classes, settings.MaxDet)
-	add := func(name string, value float64) {
-		if value >= 0 { // -1: no label to measure it on
-			report.Measurements = append(report.Measurements, models.Measurement{Name: name, Value: value})
-		}
-	}
-	add("map50", scores.MAP50)
-	add("map50_95", scores.MAP5095)
-	add("map75", scores.MAP75)
 	backgrounds := 0
+	for _, image := range images {
+		if len(image.Boxes) == 0 {
+			backgrounds++
+		}
+	}
+	report.Measurements = append(report.Measurements, models.Measurement{Name: "backgrounds", Value: float64(backgrounds)})
 	for _, c := range scores.Classes {
-		add("ap50["+c.Class+"]", c.AP50)
-		add("ap50_95["+c.Class+"]", c.AP5095)
 		if c.Labels == 0 {
 			report.Findings = append(report.Findings, warning(c.Class, "the data set has no label of the class %q, so nothing is measured of it", c.Class))
 		}
 	}
-	for i := range images {
-		if len(images[i].Boxes) == 0 {
-			backgrounds++
-		}
-	}
-	add("images", float64(scores.Images))
-	add("backgrounds", float64(backgrounds))
-	add("boxes", float64(scores.Labels))
-	add("detections", float64(scores.Detections))
 	if seen.capped > 0 {
 		report.Findings = append(report.Findings, warning("max_det", "%d images have as many boxes as max_det (%d) allows: some may be cut off", seen.capped, settings.MaxDet))
 	}
 	if scores.MAP50 == 0 && scores.Detections > scores.Labels {
 		report.Findings = append(report.Findings, warning("classes", "%d detections and not one of them right: check class ids and the export's output", scores.Detections))
 	}
-}
-
-// compare adds what the champion measures on the same images.
-func (d Detection) compare(ctx context.Context, s *validation.Subject, settings detectionSettings, set models.DatasetVersion, images []models.LabeledImage, report *models.Report) error {
-	if len(report.Measurements) == 0 {
-		return nil // already failed
-	}
-	against := s.Step.Compare.Against
-	champion, err := s.Champion(ctx, against)
-	if err != nil {
-		return err
-	}
-	if champion == nil {
-		report.Findings = append(report.Findings, info(against, "%s runs no version yet: nothing to compare with, which does not block", against))
-		return nil
-	}
-	if champion.Version.ID == s.Version.ID {
-		report.Findings = append(report.Findings, info(against, "%s runs this very version", against))
-		return nil
-	}
-	measured, err := champion.Measured(ctx, report.Key)
-	how := "measured earlier on the same data"
-	if err == nil && measured == nil {
-		how = "measured now on the same data"
-		_, _ = fmt.Fprintf(s.Log, "measuring %s, which %s runs\n", champion.Version.Ref(), against)
-		var other models.Report
-		other, err = d.measure(ctx, champion, settings, set, images)
-		measured = other.Measurements
-	}
-	if err != nil {
-		return fmt.Errorf("measure %s, which %s runs: %w", champion.Version.Ref(), against, err)
-	}
-	report.Facts["champion"] = fmt.Sprintf("%s, %s", champion.Version.Ref(), how)
-	if len(measured) == 0 {
-		report.Findings = append(report.Findings, warning(against, "%s, which %s runs, cannot be measured on %s: nothing to compare with", champion.Version.Ref(), against, s.Step.Dataset))
-		return nil
-	}
-	for i, m := range report.Measurements {
-		at := slices.IndexFunc(measured, func(c models.Measurement) bool { return c.Name == m.Name })
-		if at >= 0 && strings.Contains(m.Name, "ap") {
-			report.Measurements[i].Champion = &measured[at].Value
-		}
-	}
-	return nil
+	report.Figures.Charts = charts(seen.evidence, ranked, scores)
+	return measureSlices(s, settings.Slices, images, ranked, report)
 }

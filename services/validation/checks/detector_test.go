@@ -46,7 +46,7 @@ func TestDetectorsOfOtherKinds(t *testing.T) {
 		"fewer names in the data set than the model finds": {
 			withoutNames(t, v1),
 			files{"data.yaml": "val: one.txt\nnames: [bolt]", "one.txt": "val/images/b.jpg\n", "val/images/b.jpg": string(picture(t)), "val/labels/b.txt": "0 .5 .5 .1 .1"},
-			models.ValidationErrored, "names no classes, and the model finds class",
+			models.ValidationErrored, "names no classes, and the model has 4 where the data set has 1",
 		},
 		"a picture on which the model fails": {
 			onnxFiles(t, "v3-fragile")["model.onnx"],

@@ -1,7 +1,9 @@
 package checks_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/detection"
 	"github.com/slipway-ml/slipway/services/validation"
+	"github.com/slipway-ml/slipway/services/validation/checks"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -60,6 +64,73 @@ func TestDetectionAgreesWithPycocotools(t *testing.T) {
 	}
 }
 
+func TestDetectionByEitherConvention(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	w.push(nil)
+	step := "    - check: detection\n      dataset: shapes-val@1\n      slices: [{name: first, where: {image: 'val/images/00[012]*'}}, {name: last, where: {image: 'val/images/00[34]*'}}]\n"
+	w.apply(step + "      name: coco\n" + step + "      name: ultralytics\n      convention: ultralytics\n      confidence: 0.5\n" +
+		"      thresholds: {\"ap50[nut]{last}\": \">= 0.5\"}\n")
+	v := w.validate(w.register(onnxFiles(t, "v1")))
+	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
+
+	coco, ultralytics := measured(v.Steps[0]), measured(v.Steps[1])
+	require.InDelta(t, 0.8574, coco["map50"], 0.01)
+	require.InDelta(t, 0.8596, ultralytics["map50"], 0.01)
+	require.InDelta(t, 0.7965, ultralytics["precision"], 0.02)
+	require.InDelta(t, 0.7911, ultralytics["recall"], 0.02)
+	require.InDelta(t, 0.4945, ultralytics["best_confidence"], 0.03)
+	require.InDelta(t, 0.4038, coco["map_small"], 0.03)
+	require.NotContains(t, coco, "ap50[nut]{last}")
+	require.Contains(t, ultralytics, "ap50[nut]{last}", "there is a threshold on it")
+	for _, m := range []map[string]float64{coco, ultralytics} {
+		require.EqualValues(t, 30, m["images{first}"])
+		require.EqualValues(t, 146, m["boxes{first}"]+m["boxes{last}"])
+		require.Contains(t, m, "f1_at[bolt]")
+	}
+	require.Equal(t, "coco", v.Steps[0].Facts["convention"])
+	require.Equal(t, "160x160", v.Steps[1].Facts["input"])
+}
+
+func TestDetectionKeepsWhatAReportShows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	w.push(nil)
+	w.apply(detectionStep)
+	v := w.validate(w.register(onnxFiles(t, "v2-poor")))
+	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
+	read := func(name string) []byte {
+		_, body, err := w.Attachment(t.Context(), v.Steps[0], name)
+		require.NoError(t, err)
+		text, err := io.ReadAll(body)
+		require.NoError(t, err)
+		return text
+	}
+	evidence, err := detection.DecodeEvidence(bytes.NewReader(read(checks.EvidenceName)))
+	require.NoError(t, err)
+	require.InDelta(t, measured(v.Steps[0])["map50"], evidence.Rank().Scores().MAP50, 0, "the figures come from the evidence")
+
+	var figures models.Figures
+	require.NoError(t, json.Unmarshal(read(validation.FiguresName), &figures))
+	require.Len(t, figures.Charts, 4)
+	require.Len(t, figures.Charts[0].Series, 5, "the mean and four classes")
+	matrix, labels := figures.Charts[3], 0.0
+	for _, row := range matrix.Cells[:4] {
+		for _, n := range row {
+			labels += n
+		}
+	}
+	require.InDelta(t, 146, labels, 0, "each label stands in its row once")
+	require.Len(t, figures.Pictures, 12)
+	first := figures.Pictures[0]
+	require.NotEmpty(t, first.Boxes)
+	im, err := detection.Decode(read(first.Image))
+	require.NoError(t, err)
+	require.Equal(t, []int{first.Width, first.Height}, []int{im.Width, im.Height})
+}
+
 func TestAPoorDetectorFailsWithTheFigures(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -105,6 +176,17 @@ func TestDetectionOnFaultyInput(t *testing.T) {
 		},
 		"classes in another order are matched by name": {
 			files{"data.yaml": "val: val/images\nnames: [washer, bolt, nut, screw]\n"}, detectionStep, models.ValidationPassed, "matched by name",
+		},
+		"an image that must come out right": {
+			nil, detectionStep + "      slices: [{name: one, where: {image: val/images/0001.jpg}}]\n      thresholds: {\"recall_at{one}\": \">= 1\"}\n",
+			models.ValidationPassed, "the slice \"one\" has 1 images",
+		},
+		"a slice that is empty": {
+			nil, detectionStep + "      slices: [{name: night, where: {image: 'val/night/*'}}]\n",
+			models.ValidationErrored, `the slice "night" has no image of shapes-val@1`,
+		},
+		"a layout that the model has not": {
+			nil, detectionStep + "      layout: yolov5\n", models.ValidationFailed, "an output of shape [1 8 500] of a model that names 4 classes is not in layout yolov5",
 		},
 		"a threshold on a class that the data set has not": {
 			nil, detectionStep + "      thresholds: {\"ap50[rivet]\": \">= 0.5\"}\n", models.ValidationErrored, "nothing measured ap50[rivet]",
