@@ -129,6 +129,9 @@ func (Detection) dataset(ctx context.Context, s *validation.Subject, settings de
 	if len(images) == 0 {
 		return set, nil, models.Errorf(models.KindInvalid, "exclude leaves no image of %s", s.Step.Dataset)
 	}
+	if !slices.ContainsFunc(images, func(image models.LabeledImage) bool { return len(image.Boxes) > 0 }) {
+		return set, nil, models.Errorf(models.KindInvalid, "%s has no box to find: detection needs a data set with boxes", s.Step.Dataset)
+	}
 	return set, images, nil
 }
 
@@ -225,7 +228,7 @@ func score(s *validation.Subject, settings detectionSettings, images []models.La
 	}
 	backgrounds := 0
 	for _, image := range images {
-		if len(image.Boxes) == 0 {
+		if len(image.Boxes)+len(image.Crowds) == 0 {
 			backgrounds++
 		}
 	}

@@ -138,13 +138,17 @@ func (s *seer) one(ctx context.Context, image models.LabeledImage) (detection.Pi
 }
 
 func labels(image models.LabeledImage, width, height int) []detection.Label {
-	out := make([]detection.Label, len(image.Boxes))
+	out := make([]detection.Label, 0, len(image.Boxes)+len(image.Crowds))
 	w, h := float64(width), float64(height)
-	for i, l := range image.Boxes {
-		out[i] = detection.Label{ClassID: l.Class, Box: detection.Rect{
-			(l.CX - l.Width/2) * w, (l.CY - l.Height/2) * h, (l.CX + l.Width/2) * w, (l.CY + l.Height/2) * h,
-		}}
+	add := func(boxes []models.LabelBox, crowd bool) {
+		for _, l := range boxes {
+			out = append(out, detection.Label{ClassID: l.Class, Crowd: crowd, Box: detection.Rect{
+				(l.CX - l.Width/2) * w, (l.CY - l.Height/2) * h, (l.CX + l.Width/2) * w, (l.CY + l.Height/2) * h,
+			}})
+		}
 	}
+	add(image.Boxes, false)
+	add(image.Crowds, true)
 	return out
 }
 

@@ -20,6 +20,7 @@ type slice struct {
 // sliceWhere says which images belong to a slice: those to which all of it
 // applies.
 type sliceWhere struct {
+	Tag   string `json:"tag,omitempty" jsonschema_description:"A tag of the image, such as night or weather=rain."`
 	Image string `json:"image,omitempty" jsonschema_description:"A path in the data set, or a pattern of paths such as val/images/night-*."`
 }
 
@@ -53,6 +54,9 @@ func sliceNames(list []slice) []string {
 
 // has tells whether an image belongs to the slice.
 func (w sliceWhere) has(image models.LabeledImage) bool {
+	if w.Tag != "" && !slices.Contains(image.Tags, w.Tag) {
+		return false
+	}
 	if w.Image != "" && w.Image != image.File.Path {
 		if ok, _ := path.Match(w.Image, image.File.Path); !ok {
 			return false

@@ -68,8 +68,9 @@ func TestDetectionByEitherConvention(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.needServe()
+	w.tags = map[string][]string{"val/images/0004.jpg": {"night"}, "val/images/0005.jpg": {"night", "weather=rain"}, "val/images/0040.jpg": {"night"}}
 	w.push(nil)
-	step := "    - check: detection\n      dataset: shapes-val@1\n      slices: [{name: first, where: {image: 'val/images/00[012]*'}}, {name: last, where: {image: 'val/images/00[34]*'}}]\n"
+	step := "    - check: detection\n      dataset: shapes-val@1\n      slices: [{name: first, where: {image: 'val/images/00[012]*'}}, {name: last, where: {image: 'val/images/00[34]*'}}, {name: night, where: {tag: night, image: 'val/images/000*'}}]\n"
 	w.apply(step + "      name: coco\n" + step + "      name: ultralytics\n      convention: ultralytics\n      confidence: 0.5\n" +
 		"      thresholds: {\"ap50[nut]{last}\": \">= 0.5\"}\n")
 	v := w.validate(w.register(onnxFiles(t, "v1")))
@@ -86,6 +87,7 @@ func TestDetectionByEitherConvention(t *testing.T) {
 	require.Contains(t, ultralytics, "ap50[nut]{last}", "there is a threshold on it")
 	for _, m := range []map[string]float64{coco, ultralytics} {
 		require.EqualValues(t, 30, m["images{first}"])
+		require.EqualValues(t, 2, m["images{night}"])
 		require.EqualValues(t, 146, m["boxes{first}"]+m["boxes{last}"])
 		require.Contains(t, m, "f1_at[bolt]")
 	}

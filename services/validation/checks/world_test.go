@@ -46,6 +46,7 @@ type world struct {
 	db    *sqlstore.DB
 	blobs blob.Store
 	sets  *dataset.Service
+	tags  map[string][]string // of the images that push pushes, by path
 }
 
 func newWorld(t *testing.T) *world {
@@ -164,7 +165,7 @@ func (w *world) push(changes files) {
 	texts := map[string]string{}
 	for path, text := range all {
 		sum := sha256.Sum256([]byte(text))
-		f := models.DatasetFile{Path: path, Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:])}
+		f := models.DatasetFile{Path: path, Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:]), Tags: w.tags[path]}
 		manifest, texts[f.SHA256] = append(manifest, f), text
 	}
 	v, missing, err := w.sets.Begin(ctx, "shapes-val", manifest, models.DatasetSettings{})
