@@ -189,3 +189,35 @@ func BenchmarkGetRun(b *testing.B) {
 		}))
 	}
 }
+
+func BenchmarkHistory(b *testing.B) {
+	for _, database := range []string{"sqlite", "postgres"} {
+		b.Run(database, func(b *testing.B) {
+			uri := "sqlite:///" + filepath.Join(b.TempDir(), "bench.db")
+			if database == "postgres" {
+				uri = postgres.Database(b)
+			}
+			db, _ := seedRunsIn(b, uri, 1)
+			var run models.Run
+			require.NoError(b, db.InTx(b.Context(), func(tx storage.Tx) (err error) {
+				if run, err = tx.Runs().Find(fmt.Sprintf("%032x", 1)); err != nil {
+					return err
+				}
+				points := make([]models.Metric, 25_000)
+				for i := range points {
+					points[i] = models.Metric{Key: "long", Value: float64(i) / 7, TimestampMS: int64(i), Step: int64(i)}
+				}
+				return tx.Metrics().Log(run, points)
+			}))
+			begin := processorTime(b)
+			defer func() { b.ReportMetric(float64(processorTime(b)-begin)/1e6/float64(b.N), "cpu-ms/op") }()
+			for b.Loop() {
+				require.NoError(b, db.View(b.Context(), func(tx storage.Tx) error {
+					list, err := tx.Metrics().History(run.Key, models.HistoryQuery{Key: "long", Limit: 25_000})
+					require.Len(b, list, 25_000)
+					return err
+				}))
+			}
+		})
+	}
+}

@@ -142,28 +142,43 @@ func (t metrics) History(runKey int64, q models.HistoryQuery) ([]models.Metric, 
 	value, nan := stored(after.Value)
 	// That it names a place even for the first page keeps Postgres, which may
 	// not have looked at the table's size yet, to the index and its order.
-	return t.points(q.Key, `SELECT timestamp_ms, step, CASE is_nan WHEN 0 THEN value END FROM metric WHERE run_id = ? AND key_id = `+keyOf+`
+	return t.points(q.Key, "SELECT "+t.pointColumns()+" FROM metric WHERE run_id = ? AND key_id = "+keyOf+`
 		AND (timestamp_ms, step, value, is_nan) > (?, ?, ?, ?) ORDER BY timestamp_ms, step, value, is_nan LIMIT ?`,
 		[]any{runKey, q.Key, after.TimestampMS, after.Step, value, nan, limit})
 }
 
-// points reads rows of time, step and value, NULL for NaN.
+// pointColumns are the columns of points. SQLite keeps no NaN: there it is NULL.
+func (t metrics) pointColumns() string {
+	if t.dialect == "postgres" {
+		return "timestamp_ms, step, CASE is_nan WHEN 0 THEN value ELSE 'NaN' END"
+	}
+	return "timestamp_ms, step, CASE is_nan WHEN 0 THEN value END"
+}
+
+// points reads rows of pointColumns.
 func (t metrics) points(key, query string, args []any) ([]models.Metric, error) {
 	var out []models.Metric
+	// By database/sql the driver's value goes into any as it is; anything else
+	// is reflected on.
 	var at, step, value any
+	loose := t.dialect == "sqlite"
 	err := t.scan(query, args, func(scan scanner) error {
-		// Into any the driver's value goes as it is; anything else is reflected on.
-		if err := scan(&at, &step, &value); err != nil {
-			return err
+		if len(out) == cap(out) {
+			out = slices.Grow(out, max(64, len(out))) // append alone grows by a quarter, and copies the more
 		}
-		p := models.Metric{Key: key, Value: math.NaN()}
+		out = append(out, models.Metric{Key: key})
+		p := &out[len(out)-1]
+		if !loose {
+			return scan(&p.TimestampMS, &p.Step, &p.Value)
+		}
+		err := scan(&at, &step, &value)
 		p.TimestampMS, _ = at.(int64)
 		p.Step, _ = step.(int64)
+		p.Value = math.NaN()
 		if number, ok := value.(float64); ok {
 			p.Value = number
 		}
-		out = append(out, p)
-		return nil
+		return err
 	})
 	return out, err
 }
@@ -179,7 +194,7 @@ func (t metrics) Sample(runKey int64, key string, within *models.StepRange, limi
 		args = append(args, within.From, within.To)
 	}
 	parts := int64(limit) - 1
-	query = "SELECT timestamp_ms, step, CASE is_nan WHEN 0 THEN value END FROM (" + query + `) p
+	query = "SELECT " + t.pointColumns() + " FROM (" + query + `) p
 		WHERE k = n OR (? > 0 AND (k = 1 OR (k - 1) * ? / NULLIF(n - 1, 0) > (k - 2) * ? / NULLIF(n - 1, 0))) ORDER BY k`
 	return t.points(key, query, append(args, parts, parts, parts))
 }
