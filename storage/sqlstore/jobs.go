@@ -30,7 +30,7 @@ func (db *DB) openJobs() (err error) {
 		if !ok {
 			return nil, false
 		}
-		return prepared.Tx, true
+		return prepared.lent(), true
 	})
 	return err
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 	"time"
 
@@ -136,6 +137,7 @@ type preparedTx struct {
 	statements *statements
 	bound      map[string]*sql.Stmt // of this transaction
 	missed     []string
+	writes     int // statements that may have changed something
 }
 
 func (t *preparedTx) statement(ctx context.Context, query string) *sql.Stmt {
@@ -153,8 +155,22 @@ func (t *preparedTx) statement(ctx context.Context, query string) *sql.Stmt {
 	return nil
 }
 
+// lent gives the transaction to one who writes by itself.
+func (t *preparedTx) lent() *sql.Tx {
+	t.writes++
+	return t.Tx
+}
+
+// mayWrite counts a query that is more than a look, such as INSERT … RETURNING.
+func (t *preparedTx) mayWrite(query string) {
+	if !strings.HasPrefix(query, "SELECT") {
+		t.writes++
+	}
+}
+
 // ExecContext implements gorm.ConnPool.
 func (t *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (res sql.Result, err error) {
+	t.writes++
 	began := time.Now() //nolint:forbidigo // a duration, not a rule
 	defer func() { t.statements.watch.statement(ctx, query, began, err) }()
 	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction
@@ -165,6 +181,7 @@ func (t *preparedTx) ExecContext(ctx context.Context, query string, args ...any)
 
 // QueryContext implements gorm.ConnPool.
 func (t *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
+	t.mayWrite(query)
 	began := time.Now() //nolint:forbidigo // a duration, not a rule
 	defer func() { t.statements.watch.statement(ctx, query, began, err) }()
 	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction
@@ -175,6 +192,7 @@ func (t *preparedTx) QueryContext(ctx context.Context, query string, args ...any
 
 // QueryRowContext implements gorm.ConnPool.
 func (t *preparedTx) QueryRowContext(ctx context.Context, query string, args ...any) (row *sql.Row) {
+	t.mayWrite(query)
 	began := time.Now() //nolint:forbidigo // a duration, not a rule
 	defer func() { t.statements.watch.statement(ctx, query, began, row.Err()) }()
 	if stmt := t.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it ends with the transaction

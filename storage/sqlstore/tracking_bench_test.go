@@ -93,7 +93,7 @@ func BenchmarkSearchRuns(b *testing.B) {
 					uri = postgres.Database(b)
 				}
 				db, experiment := seedRunsIn(b, uri, runs)
-				for _, q := range []struct{ name, param, value string }{{"param keeps 5 %", "p1", "3"}, {"param keeps 1 %", "p2", "3"}} {
+				for _, q := range []struct{ name, param, value string }{{"param keeps 25 %", "p0", "3"}, {"param keeps 5 %", "p1", "3"}, {"param keeps 1 %", "p2", "3"}} {
 					b.Run(q.name, func(b *testing.B) {
 						search := models.Search{
 							ExperimentIDs: []int64{experiment}, Limit: 100, Order: []models.Order{{Entity: models.EntityMetric, Key: "m2", Desc: true}},

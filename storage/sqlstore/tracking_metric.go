@@ -87,18 +87,20 @@ func (t metrics) store(run int64, points, latest []models.Metric, ids map[string
 		return t.storeArrays(run, points, latest, ids)
 	}
 	for _, into := range []struct {
-		table, tail string
-		points      []models.Metric
+		head, tail string
+		points     []models.Metric
 	}{
-		{"metric", "ON CONFLICT DO NOTHING", points},
-		{"latest_metric", onlyNewer("latest_metric", "run_id, key_id"), latest},
+		// FAIL: a statement that may fail and takes back what it did has SQLite
+		// copy the pages it changes. Here the transaction ends, too.
+		{"INSERT OR FAIL INTO metric", "ON CONFLICT DO NOTHING", points},
+		{"INSERT OR FAIL INTO latest_metric", onlyNewer("latest_metric", "run_id, key_id"), latest},
 	} {
 		values := make([]any, 0, 6*len(into.points))
 		for _, p := range into.points {
 			value, nan := stored(p.Value)
 			values = append(values, run, ids[p.Key], p.TimestampMS, p.Step, value, nan)
 		}
-		if _, err := t.insertFlat("INSERT INTO "+into.table+metricColumns, into.tail, 6, values); err != nil {
+		if _, err := t.insertFlat(into.head+metricColumns, into.tail, 6, values); err != nil {
 			return err
 		}
 	}

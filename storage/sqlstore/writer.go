@@ -13,8 +13,10 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
-// writer is SQLite's one writer: it commits the closures that wait together,
-// a savepoint each, so that many clients share one fsync.
+// writer is SQLite's one writer: it commits the closures that wait together, so
+// that many clients share one fsync. They go without savepoints, each of which
+// has SQLite copy the pages it changes; where one fails after it wrote, all are
+// done again with a savepoint each.
 type writer struct {
 	db    *DB
 	ops   chan *op
@@ -110,15 +112,15 @@ func (w *writer) gather(first *op) []*op {
 	return batch
 }
 
+// errHalf is why a batch without savepoints is rolled back: one of several
+// closures has failed after it wrote.
+var errHalf = errors.New("a closure of the batch has failed")
+
 func (w *writer) commit(batch []*op) {
-	err := w.db.transact(context.Background(), w.db.write, nil, func(g *gorm.DB) error {
-		for _, o := range batch {
-			if err := w.one(g, o); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := w.try(batch, false)
+	if errors.Is(err, errHalf) {
+		err = w.try(batch, true)
+	}
 	for _, o := range batch {
 		switch {
 		case o.err != nil:
@@ -129,6 +131,46 @@ func (w *writer) commit(batch []*op) {
 		}
 		close(o.done)
 	}
+}
+
+// try does a batch in one transaction.
+func (w *writer) try(batch []*op, savepoints bool) error {
+	return w.db.transact(context.Background(), w.db.write, nil, func(g *gorm.DB) error {
+		for _, o := range batch {
+			var err error
+			if savepoints {
+				err = w.one(g, o)
+			} else if w.bare(g, o) {
+				err = errHalf
+				if len(batch) == 1 {
+					err = o.err
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// bare runs a closure as it is; its error is kept in o. half tells that it
+// failed after it wrote.
+func (w *writer) bare(g *gorm.DB, o *op) (half bool) {
+	if o.err = o.ctx.Err(); o.err != nil {
+		return false
+	}
+	pool, _ := g.Statement.ConnPool.(*preparedTx)
+	before := pool.writes
+	o.run(w.db, g)
+	return o.err != nil && pool.writes != before
+}
+
+// run runs the closure. An interrupted statement would roll the whole batch
+// back, so its context keeps its values and loses its deadline.
+func (o *op) run(db *DB, g *gorm.DB) {
+	o.tx = db.newTx(context.WithoutCancel(o.ctx), g)
+	o.err = safely(func() error { return o.fn(o.tx) })
 }
 
 // one runs a closure inside its savepoint; its own error is kept in o. The
@@ -144,10 +186,7 @@ func (w *writer) one(g *gorm.DB, o *op) error {
 	if err := run("SAVEPOINT op"); err != nil {
 		return err
 	}
-	// An interrupted statement would roll the whole batch back, so the
-	// closure's context keeps its values and loses its deadline.
-	o.tx = w.db.newTx(context.WithoutCancel(o.ctx), g)
-	if o.err = safely(func() error { return o.fn(o.tx) }); o.err != nil {
+	if o.run(w.db, g); o.err != nil {
 		if err := run("ROLLBACK TO op"); err != nil {
 			return errors.Join(o.err, err) // a full disk ended the whole transaction
 		}
