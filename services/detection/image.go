@@ -68,6 +68,9 @@ func widenRange(source image.Image) {
 func rgb(source image.Image) Image {
 	bounds := source.Bounds()
 	im := newImage(bounds.Dx(), bounds.Dy())
+	if s, ok := source.(*image.RGBA); ok && s.Opaque() { // as PNG and BMP of three channels come
+		source = &image.NRGBA{Pix: s.Pix, Stride: s.Stride, Rect: s.Rect}
+	}
 	switch s := source.(type) {
 	case *image.YCbCr:
 		im.fromYCbCr(s)

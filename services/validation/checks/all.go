@@ -13,6 +13,7 @@ func All() []validation.Check {
 		UnsafeCode{},
 		ONNX{},
 		Detection{},
+		Robustness{},
 		Latency{},
 		Command{},
 	}
