@@ -105,8 +105,15 @@ func (c Check) allowed() []string {
 	return append(names, c.fields()...)
 }
 
+// Anything names the measure of a check whose figures have any names, such as
+// those that a run logged.
+const Anything = "*"
+
 // measure finds a figure, that of one class or of a part too.
 func (c Check) measure(metric string) (Measure, bool) {
+	if len(c.Measures) == 1 && c.Measures[0].Name == Anything {
+		return c.Measures[0], true
+	}
 	metric, _ = cutPart(metric)
 	if open := strings.IndexByte(metric, '['); open > 0 && strings.HasSuffix(metric, "]") && len(metric) > open+2 {
 		metric = metric[:open] + "[CLASS]"

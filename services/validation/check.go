@@ -86,6 +86,7 @@ type Subject struct {
 	champions func(ctx context.Context, environment string) (*Subject, error)
 	attach    func(ctx context.Context, name string, body io.Reader) (models.Attachment, error)
 	reuse     func(ctx context.Context, key string) ([]models.Measurement, error)
+	run       func(ctx context.Context, id string) (models.Run, error)
 }
 
 // Open opens a file of the version, verified as it is read.
@@ -103,4 +104,13 @@ func (s *Subject) Champion(ctx context.Context, environment string) (*Subject, e
 // where it did not.
 func (s *Subject) Measured(ctx context.Context, key string) ([]models.Measurement, error) {
 	return s.reuse(ctx, key)
+}
+
+// Run gives the run that the version came from, with the latest of its metrics;
+// not_found where the version names none, or one that is gone.
+func (s *Subject) Run(ctx context.Context) (models.Run, error) {
+	if s.Version.RunID == "" {
+		return models.Run{}, models.Errorf(models.KindNotFound, "%s names no run", s.Version.Ref())
+	}
+	return s.run(ctx, s.Version.RunID)
 }

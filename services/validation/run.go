@@ -201,7 +201,7 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 		files: s.Files,
 	}
 	subject.attach = s.attach(v.ID, index, dir)
-	subject.reuse = s.measured(p.version.ID)
+	subject.reuse, subject.run = s.measured(p.version.ID), s.trainingRun
 	subject.champions = func(ctx context.Context, environment string) (*Subject, error) {
 		champion, err := s.champion(ctx, subject, environment)
 		if champion != nil {
@@ -238,6 +238,15 @@ func (s *Service) champion(ctx context.Context, of *Subject, environment string)
 		return nil, err
 	}
 	return &champion, os.MkdirAll(champion.Dir, 0o750)
+}
+
+// trainingRun reads a run with its metrics.
+func (s *Service) trainingRun(ctx context.Context, id string) (run models.Run, err error) {
+	err = s.DB.View(ctx, func(tx storage.Tx) (err error) {
+		run, err = tx.Runs().Load(id)
+		return err
+	})
+	return run, err
 }
 
 func (s *Service) measured(versionID int64) func(context.Context, string) ([]models.Measurement, error) {

@@ -15,6 +15,7 @@ func All() []validation.Check {
 		Detection{},
 		Robustness{},
 		Latency{},
+		Metrics{},
 		Command{},
 	}
 }

@@ -47,6 +47,8 @@ type world struct {
 	blobs blob.Store
 	sets  *dataset.Service
 	tags  map[string][]string // of the images that push pushes, by path
+	run   string // of the versions that register registers
+	runs  int    // that registerOf has made
 }
 
 func newWorld(t *testing.T) *world {
@@ -122,6 +124,7 @@ func (w *world) register(f files) models.Version {
 		}
 		if v, err = tx.Versions().Create(models.Version{
 			ModelID: model.ID, Model: "m", Stage: models.StageNone, Source: "mlflow-artifacts:/1/x/artifacts/model", Files: models.FilesFrozen,
+			RunID: w.run,
 		}); err != nil {
 			return err
 		}
