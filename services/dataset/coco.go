@@ -169,12 +169,18 @@ func (j *cocoJoin) listed() {
 }
 
 // find looks for a file_name beside the JSON file, from the root, in a folder
-// images, and last by its base name alone where just one file has it.
+// images, without the folders that it begins with, and last by its base name
+// alone where just one file has it.
 func (j *cocoJoin) find(image cocoImage, byBase map[string][]models.DatasetFile) (models.DatasetFile, bool) {
 	name := strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(image.FileName, `\`, "/")), "/")
 	beside := path.Dir(j.where)
 	for _, candidate := range []string{path.Join(beside, name), name, path.Join(beside, "images", name), path.Join("images", name)} {
 		if f, ok := j.byPath[candidate]; ok {
+			return f, true
+		}
+	}
+	for _, rest, ok := strings.Cut(name, "/"); ok && strings.Contains(rest, "/"); _, rest, ok = strings.Cut(rest, "/") {
+		if f, ok := j.byPath[rest]; ok {
 			return f, true
 		}
 	}

@@ -123,7 +123,7 @@ func readInstances(where string, r io.Reader, fields []string, faults *list) (in
 	switch {
 	case err == nil:
 		return c.instances, nil
-	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return c.instances, models.Errorf(models.KindInvalid, "%s: the file does not parse as JSON: %v", at(), err)
 	case errors.As(err, &kind):
 		return c.instances, models.Errorf(models.KindInvalid, "%s: a value of another type is expected at %s, not: %s", at(), cmp.Or(kind.Field, "the top"), kind.Value)

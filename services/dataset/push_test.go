@@ -71,10 +71,10 @@ func (f files) manifest() (manifest []models.DatasetFile, byDigest map[string]st
 }
 
 // push does a whole push into the data set "set".
-func push(t *testing.T, s *dataset.Service, f files) (models.DatasetVersion, error) {
+func push(t *testing.T, s *dataset.Service, f files, settings ...models.DatasetSettings) (models.DatasetVersion, error) {
 	t.Helper()
 	manifest, texts := f.manifest()
-	v, missing, err := s.Begin(t.Context(), "set", manifest, models.DatasetSettings{})
+	v, missing, err := s.Begin(t.Context(), "set", manifest, append(settings, models.DatasetSettings{})[0])
 	require.NoError(t, err)
 	ref := models.DatasetRef{Name: "set", Version: v.Number}
 	for _, m := range missing {

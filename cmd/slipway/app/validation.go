@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/services/dataset"
+	"github.com/slipway-ml/slipway/services/dataset/cache"
 	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
 	"github.com/slipway-ml/slipway/services/validation/checks"
@@ -25,7 +27,12 @@ func (a *App) wireValidation(p *parts) error {
 	if err != nil {
 		return err
 	}
-	datasets := &dataset.Service{DB: a.data, Blobs: p.blobs}
+	datasets := &dataset.Service{DB: a.data, Blobs: p.blobs, Near: !strings.Contains(a.cfg.ArtifactsDestination, "://")}
+	if a.cfg.DatasetCache > 0 {
+		if datasets.Cache, err = cache.Open(filepath.Join(a.cfg.DataDir, "cache", "datasets"), int64(a.cfg.DatasetCache)<<30, time.Now); err != nil {
+			return err
+		}
+	}
 	validations := &validation.Service{
 		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Checks: checks.All(),
 		Settings: validation.Settings{

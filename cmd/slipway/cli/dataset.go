@@ -12,51 +12,8 @@ import (
 // Dataset is the command slipway dataset.
 type Dataset struct {
 	Push   DatasetPush   `cmd:"" help:"Upload a folder as the next version of a data set."`
-	Show   DatasetShow   `cmd:"" help:"Show the data sets, or the versions of one."`
+	Show   DatasetShow   `cmd:"" help:"Show the data sets, the versions of one, or what a version holds."`
 	Verify DatasetVerify `cmd:"" help:"Hold a folder against a version, file by file."`
-}
-
-// DatasetShow is the command slipway dataset show.
-type DatasetShow struct {
-	Remote
-	Name string `arg:"" optional:"" help:"A data set; all of them by default."`
-}
-
-// Run shows.
-func (d *DatasetShow) Run(ctx context.Context, s *Streams) error {
-	api, err := d.api()
-	if err != nil {
-		return err
-	}
-	if d.Name == "" {
-		list, err := answer[client.DatasetList](api.ListDatasets(ctx, &client.ListDatasetsParams{MaxResults: set(1000)}))
-		if err != nil {
-			return err
-		}
-		rows := [][]string{{"NAME", "TASK", "LATEST", "CREATED", "DESCRIPTION"}}
-		for _, each := range list.Items {
-			latest := "-"
-			if each.LatestVersion != 0 {
-				latest = strconv.FormatInt(each.LatestVersion, 10)
-			}
-			rows = append(rows, []string{each.Name, string(each.Task), latest, moment(each.CreatedAt), oneLine(each.Description)})
-		}
-		table(s.Out, rows)
-		return nil
-	}
-	list, err := answer[client.DatasetVersionList](api.ListDatasetVersions(ctx, d.Name, &client.ListDatasetVersionsParams{}))
-	if err != nil {
-		return err
-	}
-	rows := [][]string{{"VERSION", "STATE", "IMAGES", "BOXES", "BACKGROUNDS", "CLASSES", "FILES", "SIZE", "DIGEST"}}
-	for _, v := range list.Items {
-		rows = append(rows, []string{
-			strconv.FormatInt(v.Version, 10), string(v.State), strconv.FormatInt(v.Images, 10), strconv.FormatInt(v.Boxes, 10),
-			strconv.FormatInt(v.Backgrounds, 10), or(strings.Join(v.Classes, ","), "-"), strconv.FormatInt(v.Files, 10), size(v.SizeBytes), v.Digest,
-		})
-	}
-	table(s.Out, rows)
-	return nil
 }
 
 // DatasetVerify is the command slipway dataset verify.

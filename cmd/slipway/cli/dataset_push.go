@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,15 +18,23 @@ import (
 // DatasetPush is the command slipway dataset push.
 type DatasetPush struct {
 	Remote
-	Dir         string `arg:"" type:"existingdir" help:"A folder in YOLO's layout: data.yaml, images, labels."`
-	Name        string `arg:"" help:"The data set."`
-	Description string `help:"For people; taken when the data set is new."`
-	Uploads     int    `default:"8" help:"Uploads at once."`
+	Dir         string   `arg:"" type:"existingdir" help:"A folder in one of the formats."`
+	Name        string   `arg:"" help:"The data set."`
+	Format      string   `enum:",yolo,coco,folders,csv,parquet" default:"" help:"The format, where it should not be told from the files: yolo, coco, folders, csv or parquet."`
+	Tag         []string `sep:"none" placeholder:"TAG=PATTERN" help:"Tag images for slices: a word or key=value, and the images by path, folder or pattern, such as night=images/night-* or time=night=images/0*.jpg. Can be repeated."`
+	TagField    []string `placeholder:"FIELD" help:"A field of the images in a COCO file whose values are tags, such as weather. Can be repeated."`
+	Description string   `help:"For people; taken when the data set is new."`
+	Uploads     int      `default:"8" help:"Uploads at once."`
 }
 
 // Help tells more.
 func (*DatasetPush) Help() string {
-	return `Files go by their digest: what the server holds already is not sent again, and a
+	return `The folder holds one data set: yolo (data.yaml, images and a text file of boxes for
+each), coco (a JSON file of instances beside images), folders (images in a folder
+for each class), csv or parquet (tables). Images are tagged by --tag, by a file
+tags.csv (path,tag), by tags: in data.yaml, or by tags in the COCO file.
+
+Files go by their digest: what the server holds already is not sent again, and a
 push that was cut off goes on where it stood when it is repeated. Hidden files,
 and the *.cache files that trainers leave, stay out. Prints NAME@VERSION.`
 }
@@ -41,12 +50,17 @@ func (d *DatasetPush) Run(ctx context.Context, s *Streams) error {
 	if err != nil {
 		return err
 	}
+	if err := tag(files, d.Tag); err != nil {
+		return err
+	}
 	_, err = read(api.CreateDataset(ctx, &client.CreateDatasetParams{IdempotencyKey: once()},
-		client.DatasetCreate{Name: d.Name, Task: client.DatasetTaskDetection, Description: d.Description}))
+		client.DatasetCreate{Name: d.Name, Description: d.Description}))
 	if err != nil && !refusedAs(err, "RESOURCE_ALREADY_EXISTS") {
 		return err
 	}
-	version, err := answer[client.DatasetVersion](api.CreateDatasetVersion(ctx, d.Name, client.DatasetVersionCreate{Files: files}))
+	version, err := answer[client.DatasetVersion](api.CreateDatasetVersion(ctx, d.Name, client.DatasetVersionCreate{
+		Files: files, Format: client.DatasetFormat(d.Format), TagFields: d.TagField,
+	}))
 	if err != nil {
 		return explain(s, err)
 	}
@@ -60,7 +74,10 @@ func (d *DatasetPush) Run(ctx context.Context, s *Streams) error {
 			return explain(s, err)
 		}
 	}
-	s.notef("%d images, %d boxes, %d classes, %s", version.Images, version.Boxes, len(version.Classes), size(version.SizeBytes))
+	s.notef("%s", inShort(version))
+	for _, f := range version.Summary.Findings {
+		s.notef("  %s", findingLine(f))
+	}
 	s.printf("%s@%d", d.Name, version.Version)
 	return nil
 }
@@ -73,34 +90,64 @@ func (d *DatasetPush) upload(ctx context.Context, api *client.Client, version cl
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, d.Uploads))
-	sent, total := atomic.Int64{}, int64(len(version.Missing))
-	shown := make(chan struct{}, 1) // one at a time draws
+	sent := &sending{bar: bar, total: int64(len(version.Missing))}
+	for _, digest := range version.Missing {
+		sent.totalBytes += byDigest[digest].SizeBytes
+	}
 	for _, digest := range version.Missing {
 		f, ok := byDigest[digest]
 		if !ok {
 			return fmt.Errorf("the server asks for %s, which is not in %s", digest, d.Dir)
 		}
 		group.Go(func() error {
-			if err := putBlob(ctx, api, d.Name, version.Version, f, filepath.Join(d.Dir, filepath.FromSlash(f.Path))); err != nil {
+			if err := putBlob(ctx, api, d.Name, version.Version, f, filepath.Join(d.Dir, filepath.FromSlash(f.Path)), sent); err != nil {
 				return fmt.Errorf("%s: %w", f.Path, err)
 			}
-			done := sent.Add(1)
-			shown <- struct{}{}
-			bar.show("uploading", done, total, "files")
-			<-shown
+			sent.add(0, 1)
 			return nil
 		})
 	}
 	return group.Wait()
 }
 
-func putBlob(ctx context.Context, api *client.Client, name string, version int64, f client.DatasetFile, path string) error {
+// sending shows how far an upload is: by files, or by MB where few of them are
+// large.
+type sending struct {
+	mu                sync.Mutex
+	bar               *progress
+	done, total       int64
+	bytes, totalBytes int64
+}
+
+const (
+	million = 1_000_000
+	large   = 10 * million // bytes of a file
+)
+
+func (s *sending) add(bytes, files int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes, s.done = s.bytes+bytes, s.done+files
+	if s.totalBytes > large*s.total {
+		s.bar.show("uploading", s.bytes/million, s.totalBytes/million, "MB")
+	} else if files > 0 {
+		s.bar.show("uploading", s.done, s.total, "files")
+	}
+}
+
+// Write counts what is read of a file.
+func (s *sending) Write(p []byte) (int, error) {
+	s.add(int64(len(p)), 0)
+	return len(p), nil
+}
+
+func putBlob(ctx context.Context, api *client.Client, name string, version int64, f client.DatasetFile, path string, sent io.Writer) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	_, err = read(api.PutDatasetBlobWithBody(ctx, name, version, f.Digest, "application/octet-stream", file, func(_ context.Context, r *http.Request) error {
+	_, err = read(api.PutDatasetBlobWithBody(ctx, name, version, f.Digest, "application/octet-stream", io.TeeReader(file, sent), func(_ context.Context, r *http.Request) error {
 		r.ContentLength = f.SizeBytes
 		return nil
 	}))

@@ -26,6 +26,7 @@ type Config struct {
 	ArtifactsOnly          bool        `env:"SLIPWAY_ARTIFACTS_ONLY,MLFLOW_ARTIFACTS_ONLY" help:"Answer only what clients ask for files (mlflow-artifacts), beside another server that tracks (docs/storage.md)."`
 	Presigned              bool        `default:"true" negatable:"" env:"SLIPWAY_PRESIGNED" help:"Give clients URLs by which they transfer large files with S3 itself."`
 	RedirectDownloads      bool        `env:"SLIPWAY_REDIRECT_DOWNLOADS" help:"Send clients that download a file on to S3 itself (docs/storage.md)."`
+	DatasetCache           int         `default:"10" env:"SLIPWAY_DATASET_CACHE" help:"GiB of data sets' files that are kept on this machine, so that a store that is elsewhere is read once; 0 keeps none."`
 	RefuseLongValues       bool        `env:"SLIPWAY_REFUSE_LONG_VALUES" help:"Refuse params over 6000 and tags over 8000 characters instead of cutting them."`
 	TruncateLongValues     *bool       `env:"MLFLOW_TRUNCATE_LONG_VALUES" placeholder:"BOOL" help:"MLflow's name for the opposite: false is --refuse-long-values."`
 	RuntimeDir             string      `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
@@ -84,6 +85,9 @@ func (c *Config) Validate() error {
 	}
 	if c.HeavyJobs < 1 {
 		problems = append(problems, fmt.Errorf("--heavy-jobs %d: use 1 or more", c.HeavyJobs))
+	}
+	if c.DatasetCache < 0 {
+		problems = append(problems, fmt.Errorf("--dataset-cache %d: use 0 or more", c.DatasetCache))
 	}
 	for _, where := range c.AllowSteps {
 		if where != "process" {
