@@ -5,7 +5,9 @@ package docs_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,4 +107,41 @@ func TestEveryCheckIsDocumented(t *testing.T) {
 	for _, check := range checks.Declared() {
 		require.Contains(t, text, "| `"+check.Name+"` |")
 	}
+}
+
+func TestEveryCheckHasItsPage(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for _, check := range checks.Declared() {
+		t.Run(check.Name, func(t *testing.T) {
+			t.Parallel()
+			page := all[filepath.Join(testbed.Root(t), "docs", "checks", check.Name+".md")]
+			has := func(what string, forms ...string) {
+				found := slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(page, form) })
+				require.True(t, found, "docs/checks/%s.md lacks %s", check.Name, what)
+			}
+			has("an example", "- check: "+check.Name)
+			has("its limits", "\n## Limits\n")
+			for _, m := range check.Measures {
+				name, _, _ := strings.Cut(m.Name, "[") // of each class, each change
+				has("the measure "+m.Name, "`"+name)
+			}
+			for _, name := range fields(check.Settings) {
+				has("the field "+name, "`"+name+"`", " "+name+": ")
+			}
+		})
+	}
+}
+
+// fields are the JSON names of a struct's; none of nil.
+func fields(settings any) []string {
+	if settings == nil {
+		return nil
+	}
+	var names []string
+	for field := range reflect.TypeOf(settings).Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
 }

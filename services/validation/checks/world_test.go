@@ -47,8 +47,8 @@ type world struct {
 	blobs blob.Store
 	sets  *dataset.Service
 	tags  map[string][]string // of the images that push pushes, by path
-	run   string // of the versions that register registers
-	runs  int    // that registerOf has made
+	run   string              // of the versions that register registers
+	runs  int                 // that registerOf has made
 }
 
 func newWorld(t *testing.T) *world {
