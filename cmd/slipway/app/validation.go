@@ -38,6 +38,7 @@ func (a *App) wireValidation(p *parts) error {
 		Settings: validation.Settings{
 			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
 			URL: a.URL(), Commands: slices.Contains(a.cfg.AllowSteps, "process"), Parallel: runtime.GOMAXPROCS(0), Server: a.db.ServerID(),
+			ServeMemory: a.cfg.Validation.Memory << 20, Answer: a.cfg.Validation.Answer,
 		},
 	}
 	p.own.Pipelines = v1.Pipelines{Service: &pipeline.Service{DB: a.data, Grammar: grammar}}

@@ -36,6 +36,7 @@ type Config struct {
 	MLflowUI               string      `name:"mlflow-ui" env:"SLIPWAY_MLFLOW_UI" type:"path" help:"Folder of MLflow's built web interface (mlflow/server/js/build of an installed mlflow), served at /."`
 	Connections            Connections `embed:""`
 	AllowSteps             []string    `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
+	Validation             Validation  `embed:"" prefix:"validation-"`
 	HeavyJobs              int         `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
 	SecretKey              string      `env:"SLIPWAY_SECRET_KEY,MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" help:"Key that seals secrets in the database, of at least 32 random characters; all servers on one database need the same (default: secret.key in the data folder, made at the first start)."`
 	WebhookAllowedSchemes  []string    `default:"https" env:"SLIPWAY_WEBHOOK_ALLOWED_SCHEMES,MLFLOW_WEBHOOK_ALLOWED_SCHEMES" help:"Schemes of webhooks' URLs."`
@@ -104,6 +105,7 @@ func (c *Config) Validate() error {
 	problems = append(problems, c.Connections.problems()...)
 	problems = append(problems, c.Database.problems()...)
 	problems = append(problems, c.Tracing.problems()...)
+	problems = append(problems, c.Validation.problems()...)
 	return errors.Join(problems...)
 }
 
