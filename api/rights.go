@@ -19,6 +19,8 @@ var rights = map[Right]map[string][]string{
 			"/api/v1/datasets/:name/versions/:version", "/api/v1/datasets/:name/versions/:version/files",
 			"/api/v1/models/:model/versions/:version/validations", "/api/v1/validations/:id",
 			"/api/v1/validations/:id/log", "/api/v1/validations/:id/events",
+			"/api/v1/validations/:id/report.html", "/api/v1/validations/:id/report.xml", "/api/v1/validations/:id/report.sarif",
+			"/api/v1/validations/:id/steps/:step/attachments/:name",
 			"/api/v1/models/:model/versions/:version/images", "/api/v1/images/:digest",
 			"/api/v1/models/:model/environments", "/api/v1/models/:model/environments/:environment",
 			"/api/v1/models/:model/environments/:environment/promotions",
@@ -45,6 +47,9 @@ var rights = map[Right]map[string][]string{
 			"/api/v1/promotions/:id/pause", "/api/v1/promotions/:id/resume", "/api/v1/promotions/:id/skip",
 			"/api/v1/promotions/:id/retry", "/api/v1/promotions/:id/cancel",
 		},
+	},
+	Waive: {
+		http.MethodPost: {"/api/v1/validations/:id/steps/:step/waive"},
 	},
 	Operate: {
 		http.MethodPost: {"/api/v1/gc"},

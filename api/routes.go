@@ -23,6 +23,7 @@ const (
 	Read    Right = "read"    // look at anything
 	Write   Right = "write"   // track, register, upload, apply pipelines, push data sets
 	Deliver Right = "deliver" // promote, roll back, lift a quarantine
+	Waive   Right = "waive"   // let pass what a validation found
 	Operate Right = "operate" // what concerns the whole server: gc
 	Infer   Right = "infer"   // send requests to a model
 )

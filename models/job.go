@@ -26,6 +26,17 @@ func AttemptsOf(kind string) int {
 	return 0
 }
 
+// Priority ranks the jobs of a queue: those of a lower number come first, and
+// of the same number those that were there first.
+type Priority int
+
+// The priorities. Jobs of which nothing is said have the first.
+const (
+	PriorityHigh   Priority = 1
+	PriorityNormal Priority = 2
+	PriorityLow    Priority = 3
+)
+
 // Queues are the queues of jobs.
 var Queues = []string{"default", "heavy", "rollout", "webhook"}
 

@@ -33,11 +33,15 @@ type Validation struct {
 	State      ValidationState
 	Reason     string // in a sentence, when it is final and not passed
 	Cancelling bool   // somebody asked to cancel it
+	Priority   Priority
+	Fresh      bool  // it measures everything anew
+	RepeatOf   int64 // the validation that it does again; 0: none
 	CreatedAt  time.Time
 	CreatedBy  string
 	StartedAt  *time.Time
 	EndedAt    *time.Time
-	Steps      []StepResult // one for each step of the pipeline, in order
+	Machine    map[string]string // where it ran: what may make figures differ
+	Steps      []StepResult      // one for each step of the pipeline, in order
 }
 
 // Verdict is the judgement of one step.
@@ -61,18 +65,23 @@ type StepResult struct {
 	Check        string // "" for a command
 	Run          string // "" for a check
 	Report
-	Reason    string // in a sentence, where the verdict is not passed
-	LogKey    string // the artifact store's key of its log
-	Progress  Progress
-	StartedAt *time.Time
-	EndedAt   *time.Time
+	Reason     string // in a sentence, where the verdict is not passed
+	LogKey     string // the artifact store's key of its log
+	Progress   Progress
+	Inputs     map[string]string // exactly what it looked at, with digests
+	InputsKey  string            // of them all: same key, same result; "" where it cannot be reused
+	ReusedFrom int64             // the validation whose result this is; 0: its own
+	Waiver     *Waiver           // the newest one; it may have run out
+	StartedAt  *time.Time
+	EndedAt    *time.Time
 }
 
 // Progress tells how far a running step is.
 type Progress struct {
-	Done  int64  `json:"done"`
-	Total int64  `json:"total"` // 0: unknown
-	Unit  string `json:"unit"`  // such as images
+	Done  int64         `json:"done"`
+	Total int64         `json:"total"` // 0: unknown
+	Unit  string        `json:"unit"`  // such as images
+	Left  time.Duration `json:"-"`     // estimated; 0: unknown
 }
 
 // Report is what a check says about a version.
@@ -112,4 +121,6 @@ type Finding struct {
 	Where    string   `json:"where,omitempty"` // a file, file:line, test or node
 	Message  string   `json:"message"`
 	Remedy   string   `json:"remedy,omitempty"`
+	Rule     string   `json:"rule,omitempty"`   // of the check that found it, where it has several
+	Judged   bool     `json:"judged,omitempty"` // it comes from a threshold or comparison of the step, not from looking
 }

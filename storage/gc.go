@@ -31,7 +31,7 @@ type PurgeStore interface {
 	// Remove removes the rows of things of a kind. done says that none is left:
 	// where there are very many it removes a part and is called again.
 	Remove(kind models.Garbage, keys []int64) (done bool, err error)
-	// Logs gives the keys of the logs of versions' validations.
+	// Logs gives the keys of the logs and attachments of versions' validations.
 	Logs(versionIDs []int64) ([]string, error)
 
 	// Doom says that these keys, files or folders, are about to be removed: from

@@ -42,6 +42,8 @@ type Tx interface {
 	// Enqueue writes a job in this transaction; a rolled-back job never runs.
 	// args is a small JSON struct of ids.
 	Enqueue(kind string, args any) error
+	// EnqueueAt is Enqueue with a priority in the kind's queue.
+	EnqueueAt(p models.Priority, kind string, args any) error
 	// Audit writes a decision; the principal is the context's.
 	Audit(rec models.AuditRecord) error
 	// AuditRecords lists decisions, newest first.

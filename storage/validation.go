@@ -15,6 +15,8 @@ type ValidationStore interface {
 	Latest(versionID int64) (models.Validation, error)
 	// SetState moves a validation on; a final one is a conflict.
 	SetState(id int64, state models.ValidationState, reason string) error
+	// SetMachine notes where it runs.
+	SetMachine(id int64, machine map[string]string) error
 	// Cancel notes that somebody asked for it; a final one is a conflict.
 	Cancel(id int64) error
 
@@ -28,4 +30,9 @@ type ValidationStore interface {
 	// Measured finds what a version measured under a key (a check with all its
 	// inputs), newest first, else not_found.
 	Measured(versionID int64, key string) ([]models.Measurement, error)
+	// Result finds the newest step that passed or failed with these inputs, of
+	// any version, else not_found.
+	Result(inputsKey string) (models.StepResult, error)
+	// Waive adds a waiver of a step, which takes the place of earlier ones.
+	Waive(id int64, index int, w models.Waiver) error
 }

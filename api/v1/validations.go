@@ -6,16 +6,17 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/openapi/server"
+	"github.com/slipway-ml/slipway/services/report"
 	"github.com/slipway-ml/slipway/services/validation"
 )
 
 // Validations answers what was found about versions, and starts new looks.
 type Validations struct {
 	Service *validation.Service
+	Reports report.Service
 }
 
 // ListValidations lists a version's validations, newest first.
@@ -35,7 +36,11 @@ func (v Validations) ListValidations(ctx context.Context, r server.ListValidatio
 	}
 	page := server.ListValidations200JSONResponse{Items: make([]server.Validation, 0, len(found))}
 	for _, f := range found {
-		page.Items = append(page.Items, wireValidation(f))
+		wire, err := v.wire(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		page.Items = append(page.Items, wire)
 		page.NextPageToken = pageToken(len(found), size, f.ID)
 	}
 	return page, nil
@@ -47,11 +52,16 @@ func (v Validations) CreateValidation(ctx context.Context, r server.CreateValida
 	if err != nil {
 		return nil, err
 	}
-	created, err := v.Service.Create(ctx, r.Model, number)
+	var ask validation.Ask
+	if r.Body != nil {
+		ask = validation.Ask{Priority: priorities[r.Body.Priority], Fresh: r.Body.Fresh, RepeatOf: r.Body.Repeat}
+	}
+	created, err := v.Service.Create(ctx, r.Model, number, ask)
 	if err != nil {
 		return nil, err
 	}
-	return server.CreateValidation202JSONResponse(wireValidation(created)), nil
+	wire, err := v.wire(ctx, created)
+	return server.CreateValidation202JSONResponse(wire), err
 }
 
 // GetValidation gives one with its report.
@@ -66,7 +76,11 @@ func (v Validations) GetValidation(ctx context.Context, r server.GetValidationRe
 func (v Validations) read(id int64) Read[server.Validation] {
 	return func(ctx context.Context) (server.Validation, bool, error) {
 		found, err := v.Service.Get(ctx, id)
-		return wireValidation(found), found.State.Final(), err
+		if err != nil {
+			return server.Validation{}, false, err
+		}
+		wire, err := v.wire(ctx, found)
+		return wire, found.State.Final(), err
 	}
 }
 
@@ -80,7 +94,8 @@ func (v Validations) CancelValidation(ctx context.Context, r server.CancelValida
 	if err != nil {
 		return nil, err
 	}
-	return server.CancelValidation202JSONResponse(wireValidation(cancelled)), nil
+	wire, err := v.wire(ctx, cancelled)
+	return server.CancelValidation202JSONResponse(wire), err
 }
 
 // GetValidationEvents follows one: its states, and its steps' logs.
@@ -164,65 +179,4 @@ func versionNumber(version string) (int64, error) {
 		return 0, invalid(models.Detail{Field: "version", Message: fmt.Sprintf("%q is no version number, such as 3", version)})
 	}
 	return number, nil
-}
-
-func wireValidation(v models.Validation) server.Validation {
-	wire := server.Validation{
-		Id: v.ID, Model: v.Model, Version: strconv.FormatInt(v.Version, 10), State: server.ValidationState(v.State), Reason: v.Reason,
-		Trigger: server.ValidationTrigger(v.Trigger), PipelineRevision: v.Revision, RequestedBy: v.CreatedBy,
-		CreatedAt: v.CreatedAt, StartedAt: orZero(v.StartedAt), EndedAt: orZero(v.EndedAt), Steps: []server.ValidationStep{},
-	}
-	if v.State == models.ValidationQueued {
-		wire.State = server.ValidationStatePending
-	}
-	for _, step := range v.Steps {
-		wire.Steps = append(wire.Steps, wireStep(step))
-	}
-	return wire
-}
-
-func wireStep(s models.StepResult) server.ValidationStep {
-	wire := server.ValidationStep{
-		Index: int64(s.Index) + 1, Name: s.Name, Kind: server.ValidationStepKindCheck, State: stepState(s), Reason: s.Reason, Facts: s.Facts,
-		Progress:  server.Progress{Done: s.Progress.Done, Total: s.Progress.Total, Unit: s.Progress.Unit},
-		StartedAt: orZero(s.StartedAt), EndedAt: orZero(s.EndedAt),
-	}
-	if s.Run != "" {
-		wire.Kind = server.ValidationStepKindRun
-	}
-	for _, m := range s.Measurements {
-		measured := server.Measurement{Name: m.Name, Value: &m.Value, Threshold: m.Threshold, Champion: m.Champion}
-		if m.Threshold != "" {
-			passed := !m.Broken
-			measured.Passed = &passed
-		}
-		wire.Measurements = append(wire.Measurements, measured)
-	}
-	for _, f := range s.Findings {
-		wire.Findings = append(wire.Findings, server.Finding{
-			Severity: server.FindingSeverity(f.Severity), Message: f.Message, Subject: f.Where, Remedy: f.Remedy,
-		})
-	}
-	return wire
-}
-
-// stepState tells a step's state of its verdict and its times.
-func stepState(s models.StepResult) server.StepState {
-	switch {
-	case s.Verdict == models.VerdictSkipped && s.StartedAt != nil:
-		return server.StepStateCancelled
-	case s.Verdict != "":
-		return server.StepState(s.Verdict)
-	case s.StartedAt != nil:
-		return server.StepStateRunning
-	default:
-		return server.StepStatePending
-	}
-}
-
-func orZero(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
 }

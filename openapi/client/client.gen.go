@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
@@ -422,6 +423,27 @@ func (e ValidationTrigger) Valid() bool {
 	}
 }
 
+// Defines values for ValidationPriority.
+const (
+	ValidationPriorityHigh   ValidationPriority = "high"
+	ValidationPriorityLow    ValidationPriority = "low"
+	ValidationPriorityNormal ValidationPriority = "normal"
+)
+
+// Valid indicates whether the value is a known member of the ValidationPriority enum.
+func (e ValidationPriority) Valid() bool {
+	switch e {
+	case ValidationPriorityHigh:
+		return true
+	case ValidationPriorityLow:
+		return true
+	case ValidationPriorityNormal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ValidationState.
 const (
 	ValidationStateCancelled ValidationState = "cancelled"
@@ -571,6 +593,21 @@ type Analysis struct {
 
 // AnalysisVerdict `no_worse` and `worse` are proven at the level of confidence; `not_yet` is neither.
 type AnalysisVerdict string
+
+// Attachment A file that a step kept.
+type Attachment struct {
+	// MediaType Example: application/json
+	MediaType string `json:"media_type"`
+
+	// Name Example: figures.json
+	Name string `json:"name"`
+
+	// Sha256 In hex.
+	Sha256 string `json:"sha256"`
+
+	// Size In bytes.
+	Size int64 `json:"size"`
+}
 
 // AuditList A page of decisions.
 type AuditList struct {
@@ -996,6 +1033,9 @@ type Finding struct {
 
 	// Remedy What to do about it.
 	Remedy string `json:"remedy,omitempty,omitzero"`
+
+	// Rule Of the check, where it has several; threshold and compare are those of the step.
+	Rule string `json:"rule,omitempty,omitzero"`
 
 	// Severity An error makes its step fail.
 	Severity FindingSeverity `json:"severity"`
@@ -1706,7 +1746,7 @@ type ServingConfig struct {
 	TimeoutSeconds float64 `json:"timeout_seconds,omitempty,omitzero"`
 }
 
-// StepState A step is `errored` when it could not judge, `skipped` when an earlier one stopped the validation.
+// StepState A step is `errored` when it could not judge, `skipped` when an earlier one found what is not to be run.
 type StepState string
 
 // Traffic A release that is up, and what it does.
@@ -1747,14 +1787,23 @@ type Traffic struct {
 
 // Validation One execution of a pipeline's steps on one model version.
 type Validation struct {
+	// Accepted Whether the gate `validated` takes it now: it passed, or every step that failed is waived.
+	Accepted bool `json:"accepted"`
+
 	// CreatedAt When it was asked for.
 	CreatedAt time.Time `json:"created_at"`
 
 	// EndedAt When it ended.
 	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
 
+	// Fresh Whether it measures everything anew.
+	Fresh bool `json:"fresh,omitempty,omitzero"`
+
 	// Id Example: 12
 	Id int64 `json:"id"`
+
+	// Machine Where it ran.
+	Machine map[string]string `json:"machine,omitempty,omitzero"`
 
 	// Model The registered model.
 	//
@@ -1764,8 +1813,14 @@ type Validation struct {
 	// PipelineRevision The revision whose steps it runs.
 	PipelineRevision int64 `json:"pipeline_revision"`
 
+	// Priority Of the validations that wait, those of a higher priority come first, and of the same one those that came first.
+	Priority ValidationPriority `json:"priority"`
+
 	// Reason Why it ended as it did, in a line; absent when it passed.
 	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Repeat How a validation that does another again compares with it.
+	Repeat ValidationRepeat `json:"repeat,omitempty,omitzero"`
 
 	// RequestedBy Who asked for it.
 	//
@@ -1801,11 +1856,46 @@ type ValidationList struct {
 	NextPageToken NextPageToken `json:"next_page_token,omitempty,omitzero"`
 }
 
+// ValidationPriority Of the validations that wait, those of a higher priority come first, and of the same one those that came first.
+type ValidationPriority string
+
+// ValidationRepeat How a validation that does another again compares with it.
+type ValidationRepeat struct {
+	// Compared Figures that must be the same; times and memory differ from run to run and are none.
+	Compared int `json:"compared"`
+
+	// Differences What differs, a sentence each: inputs, machine, verdicts, figures.
+	Differences []string `json:"differences"`
+
+	// Of The validation that it repeats.
+	Of int64 `json:"of"`
+}
+
+// ValidationRequest How to validate.
+type ValidationRequest struct {
+	// Fresh Measure everything anew; without, a step whose model, data, check and settings were seen before reuses what was measured.
+	Fresh bool `json:"fresh,omitempty,omitzero"`
+
+	// Priority Of the validations that wait, those of a higher priority come first, and of the same one those that came first.
+	Priority ValidationPriority `json:"priority,omitempty,omitzero"`
+
+	// Repeat Do this validation of the version again, by its pipeline revision, measuring anew.
+	Repeat int64 `json:"repeat,omitempty,omitzero"`
+}
+
 // ValidationState `failed`: the version is not good enough. `errored`: it could not be judged.
 type ValidationState string
 
 // ValidationStep One step of a validation.
 type ValidationStep struct {
+	// Attachments Files that it kept.
+	Attachments []Attachment `json:"attachments,omitempty,omitzero"`
+
+	// Check The check; absent for a run: step.
+	//
+	// Example: detection
+	Check string `json:"check,omitempty,omitzero"`
+
 	// EndedAt When it ended.
 	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
 
@@ -1819,6 +1909,9 @@ type ValidationStep struct {
 	//
 	// Example: 3
 	Index int64 `json:"index"`
+
+	// Inputs Exactly what it looked at, with digests, so that anybody can repeat it.
+	Inputs map[string]string `json:"inputs,omitempty,omitzero"`
 
 	// Kind Built in, or the user's own.
 	Kind ValidationStepKind `json:"kind,omitempty,omitzero"`
@@ -1837,11 +1930,20 @@ type ValidationStep struct {
 	// Reason Why it failed or errored, in a line.
 	Reason string `json:"reason,omitempty,omitzero"`
 
+	// RemainingSeconds How long it will still take, estimated from how far it is; absent where that is unknown.
+	RemainingSeconds float64 `json:"remaining_seconds,omitempty,omitzero"`
+
+	// ReusedFrom The validation whose measurements and findings these are: model, data, check and settings are the same. Thresholds are judged anew.
+	ReusedFrom int64 `json:"reused_from,omitempty,omitzero"`
+
 	// StartedAt When it began.
 	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
 
-	// State A step is `errored` when it could not judge, `skipped` when an earlier one stopped the validation.
+	// State A step is `errored` when it could not judge, `skipped` when an earlier one found what is not to be run.
 	State StepState `json:"state"`
+
+	// Waiver Why a failed step counts as passed for a while.
+	Waiver Waiver `json:"waiver,omitempty,omitzero"`
 }
 
 // ValidationStepKind Built in, or the user's own.
@@ -1934,6 +2036,38 @@ type VerificationState string
 // Example: 3
 type VersionNumber = string
 
+// Waiver Why a failed step counts as passed for a while.
+type Waiver struct {
+	// Active Whether it counts now.
+	Active bool `json:"active"`
+
+	// At When it was waived.
+	At time.Time `json:"at"`
+
+	// By Who answers for it.
+	By string `json:"by"`
+
+	// ExpiresAt Until when it counts.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Reason Why it may pass.
+	Reason string `json:"reason"`
+}
+
+// WaiverRequest Why, and until when; one of expires_at and expires_in.
+type WaiverRequest struct {
+	// ExpiresAt Until when, a year ahead at most.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// ExpiresIn For how long from now.
+	//
+	// Example: 168h
+	ExpiresIn string `json:"expires_in,omitempty,omitzero"`
+
+	// Reason Why it may pass; it stands in every report and in the audit log.
+	Reason string `json:"reason"`
+}
+
 // DatasetParam Letters, digits, '.', '_' and '-', beginning with a letter or a digit.
 //
 // Example: shapes-val
@@ -1962,6 +2096,9 @@ type PageTokenParam = string
 
 // ReleaseParam defines model for releaseParam.
 type ReleaseParam = int64
+
+// StepParam defines model for stepParam.
+type StepParam = string
 
 // VersionParam The number of a model version, in decimal.
 //
@@ -2210,6 +2347,13 @@ type GetValidationLogParams struct {
 	Step *int64 `form:"step,omitempty" json:"step,omitempty"`
 }
 
+// WaiveValidationStepParams defines parameters for WaiveValidationStep.
+type WaiveValidationStepParams struct {
+	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
+	// first one answered; with another request it is refused (400), and while the first one runs 409.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ListVerificationsParams defines parameters for ListVerifications.
 type ListVerificationsParams struct {
 	// MaxResults The largest number of items in the page.
@@ -2251,6 +2395,9 @@ type LiftQuarantineJSONRequestBody = ReasonedDecision
 // RollBackJSONRequestBody defines body for RollBack for application/json ContentType.
 type RollBackJSONRequestBody = RollbackCreate
 
+// CreateValidationJSONRequestBody defines body for CreateValidation for application/json ContentType.
+type CreateValidationJSONRequestBody = ValidationRequest
+
 // CancelPromotionJSONRequestBody defines body for CancelPromotion for application/json ContentType.
 type CancelPromotionJSONRequestBody = Decision
 
@@ -2268,6 +2415,9 @@ type SkipPromotionStepJSONRequestBody = Decision
 
 // CancelValidationJSONRequestBody defines body for CancelValidation for application/json ContentType.
 type CancelValidationJSONRequestBody = Decision
+
+// WaiveValidationStepJSONRequestBody defines body for WaiveValidationStep for application/json ContentType.
+type WaiveValidationStepJSONRequestBody = WaiverRequest
 
 // CreateVerificationJSONRequestBody defines body for CreateVerification for application/json ContentType.
 type CreateVerificationJSONRequestBody = VerificationRequest
@@ -2620,12 +2770,25 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/models/{model}/versions/{version}/validations (the `ListValidations` operationId).
 	ListValidations(ctx context.Context, model ModelParam, version VersionParam, params *ListValidationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateValidation Validate a model version
+	// CreateValidationWithBody Validate a model version
 	//
-	// Runs the steps of the model's current pipeline revision. 409 where the model has no pipeline, or one without steps.
+	// Runs the steps of the model's current pipeline revision, or of the one that an earlier validation ran (`repeat`).
+	// 409 where the model has no pipeline, or one without steps.
+	//
+	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
-	CreateValidation(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateValidationWithBody(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateValidation Validate a model version
+	//
+	// Runs the steps of the model's current pipeline revision, or of the one that an earlier validation ran (`repeat`).
+	// 409 where the model has no pipeline, or one without steps.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
+	CreateValidation(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, body CreateValidationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOpenAPI This document
 	//
@@ -2779,6 +2942,55 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/validations/{id}/log (the `GetValidationLog` operationId).
 	GetValidationLog(ctx context.Context, id IdParam, params *GetValidationLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetValidationPage A validation's report as a page
+	//
+	// One self-contained page, also for keeping and sending; it needs no script and nothing from elsewhere.
+	//
+	// Corresponds with GET /api/v1/validations/{id}/report.html (the `GetValidationPage` operationId).
+	GetValidationPage(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetValidationSARIF A validation's findings as SARIF 2.1.0
+	//
+	// Corresponds with GET /api/v1/validations/{id}/report.sarif (the `GetValidationSARIF` operationId).
+	GetValidationSARIF(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetValidationJUnit A validation's report as JUnit XML
+	//
+	// A suite for each step; in it a case for each threshold, and one for each group of findings. A step that could not
+	// look is an `error`, what it found a `failure`, and what is waived or was not run is `skipped`.
+	//
+	// Corresponds with GET /api/v1/validations/{id}/report.xml (the `GetValidationJUnit` operationId).
+	GetValidationJUnit(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetValidationAttachment A file that a step kept
+	//
+	// `figures.json` holds what the page draws: charts and pictures.
+	//
+	// Corresponds with GET /api/v1/validations/{id}/steps/{step}/attachments/{name} (the `GetValidationAttachment` operationId).
+	GetValidationAttachment(ctx context.Context, id IdParam, step StepParam, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WaiveValidationStepWithBody Let a failed step count as passed for a while
+	//
+	// What the step found stays as it is; the gate `validated` takes the validation while every failed step is waived,
+	// and refuses again afterwards. A later waiver of the step takes the place of this one. 409 for a step that did not
+	// fail: one that could not look (`errored`) cannot be waived.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
+	WaiveValidationStepWithBody(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WaiveValidationStep Let a failed step count as passed for a while
+	//
+	// What the step found stays as it is; the gate `validated` takes the validation while every failed step is waived,
+	// and refuses again afterwards. A later waiver of the step takes the place of this one. 409 for a step that did not
+	// fail: one that could not look (`errored`) cannot be waived.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
+	WaiveValidationStep(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, body WaiveValidationStepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListVerifications Verifications, newest first
 	//
@@ -3447,13 +3659,36 @@ func (c *Client) ListValidations(ctx context.Context, model ModelParam, version 
 	return c.Client.Do(req)
 }
 
-// CreateValidation Validate a model version
+// CreateValidationWithBody Validate a model version
 //
-// Runs the steps of the model's current pipeline revision. 409 where the model has no pipeline, or one without steps.
+// Runs the steps of the model's current pipeline revision, or of the one that an earlier validation ran (`repeat`).
+// 409 where the model has no pipeline, or one without steps.
+//
+// Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
-func (c *Client) CreateValidation(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateValidationRequest(c.Server, model, version, params)
+func (c *Client) CreateValidationWithBody(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateValidationRequestWithBody(c.Server, model, version, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateValidation Validate a model version
+//
+// Runs the steps of the model's current pipeline revision, or of the one that an earlier validation ran (`repeat`).
+// 409 where the model has no pipeline, or one without steps.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
+func (c *Client) CreateValidation(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, body CreateValidationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateValidationRequest(c.Server, model, version, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3817,6 +4052,115 @@ func (c *Client) GetValidationEvents(ctx context.Context, id IdParam, reqEditors
 // Corresponds with GET /api/v1/validations/{id}/log (the `GetValidationLog` operationId).
 func (c *Client) GetValidationLog(ctx context.Context, id IdParam, params *GetValidationLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetValidationLogRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetValidationPage A validation's report as a page
+//
+// One self-contained page, also for keeping and sending; it needs no script and nothing from elsewhere.
+//
+// Corresponds with GET /api/v1/validations/{id}/report.html (the `GetValidationPage` operationId).
+func (c *Client) GetValidationPage(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetValidationPageRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetValidationSARIF A validation's findings as SARIF 2.1.0
+//
+// Corresponds with GET /api/v1/validations/{id}/report.sarif (the `GetValidationSARIF` operationId).
+func (c *Client) GetValidationSARIF(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetValidationSARIFRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetValidationJUnit A validation's report as JUnit XML
+//
+// A suite for each step; in it a case for each threshold, and one for each group of findings. A step that could not
+// look is an `error`, what it found a `failure`, and what is waived or was not run is `skipped`.
+//
+// Corresponds with GET /api/v1/validations/{id}/report.xml (the `GetValidationJUnit` operationId).
+func (c *Client) GetValidationJUnit(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetValidationJUnitRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetValidationAttachment A file that a step kept
+//
+// `figures.json` holds what the page draws: charts and pictures.
+//
+// Corresponds with GET /api/v1/validations/{id}/steps/{step}/attachments/{name} (the `GetValidationAttachment` operationId).
+func (c *Client) GetValidationAttachment(ctx context.Context, id IdParam, step StepParam, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetValidationAttachmentRequest(c.Server, id, step, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WaiveValidationStepWithBody Let a failed step count as passed for a while
+//
+// What the step found stays as it is; the gate `validated` takes the validation while every failed step is waived,
+// and refuses again afterwards. A later waiver of the step takes the place of this one. 409 for a step that did not
+// fail: one that could not look (`errored`) cannot be waived.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
+func (c *Client) WaiveValidationStepWithBody(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWaiveValidationStepRequestWithBody(c.Server, id, step, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WaiveValidationStep Let a failed step count as passed for a while
+//
+// What the step found stays as it is; the gate `validated` takes the validation while every failed step is waived,
+// and refuses again afterwards. A later waiver of the step takes the place of this one. 409 for a step that did not
+// fail: one that could not look (`errored`) cannot be waived.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
+func (c *Client) WaiveValidationStep(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, body WaiveValidationStepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWaiveValidationStepRequest(c.Server, id, step, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5668,8 +6012,19 @@ func NewListValidationsRequest(server string, model ModelParam, version VersionP
 	return req, nil
 }
 
-// NewCreateValidationRequest constructs an http.Request for the CreateValidation method
-func NewCreateValidationRequest(server string, model ModelParam, version VersionParam, params *CreateValidationParams) (*http.Request, error) {
+// NewCreateValidationRequest calls the generic CreateValidation builder with application/json body
+func NewCreateValidationRequest(server string, model ModelParam, version VersionParam, params *CreateValidationParams, body CreateValidationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateValidationRequestWithBody(server, model, version, params, "application/json", bodyReader)
+}
+
+// NewCreateValidationRequestWithBody constructs an http.Request for the CreateValidation method, with any body, and a specified content type
+func NewCreateValidationRequestWithBody(server string, model ModelParam, version VersionParam, params *CreateValidationParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5701,10 +6056,12 @@ func NewCreateValidationRequest(server string, model ModelParam, version Version
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -6457,6 +6814,225 @@ func NewGetValidationLogRequest(server string, id IdParam, params *GetValidation
 	return req, nil
 }
 
+// NewGetValidationPageRequest constructs an http.Request for the GetValidationPage method
+func NewGetValidationPageRequest(server string, id IdParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/validations/%s/report.html", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetValidationSARIFRequest constructs an http.Request for the GetValidationSARIF method
+func NewGetValidationSARIFRequest(server string, id IdParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/validations/%s/report.sarif", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetValidationJUnitRequest constructs an http.Request for the GetValidationJUnit method
+func NewGetValidationJUnitRequest(server string, id IdParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/validations/%s/report.xml", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetValidationAttachmentRequest constructs an http.Request for the GetValidationAttachment method
+func NewGetValidationAttachmentRequest(server string, id IdParam, step StepParam, name string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "step", step, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/validations/%s/steps/%s/attachments/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWaiveValidationStepRequest calls the generic WaiveValidationStep builder with application/json body
+func NewWaiveValidationStepRequest(server string, id IdParam, step StepParam, params *WaiveValidationStepParams, body WaiveValidationStepJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewWaiveValidationStepRequestWithBody(server, id, step, params, "application/json", bodyReader)
+}
+
+// NewWaiveValidationStepRequestWithBody constructs an http.Request for the WaiveValidationStep method, with any body, and a specified content type
+func NewWaiveValidationStepRequestWithBody(server string, id IdParam, step StepParam, params *WaiveValidationStepParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "step", step, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/validations/%s/steps/%s/waive", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListVerificationsRequest constructs an http.Request for the ListVerifications method
 func NewListVerificationsRequest(server string, params *ListVerificationsParams) (*http.Request, error) {
 	var err error
@@ -7001,14 +7577,25 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/models/{model}/versions/{version}/validations (the `ListValidations` operationId).
 	ListValidationsWithResponse(ctx context.Context, model ModelParam, version VersionParam, params *ListValidationsParams, reqEditors ...RequestEditorFn) (*ListValidationsResponse, error)
 
-	// CreateValidationWithResponse Validate a model version
+	// CreateValidationWithBodyWithResponse Validate a model version
 	//
-	// Runs the steps of the model's current pipeline revision. 409 where the model has no pipeline, or one without steps.
+	// Runs the steps of the model's current pipeline revision, or of the one that an earlier validation ran (`repeat`).
+	// 409 where the model has no pipeline, or one without steps.
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
-	CreateValidationWithResponse(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, reqEditors ...RequestEditorFn) (*CreateValidationResponse, error)
+	CreateValidationWithBodyWithResponse(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateValidationResponse, error)
+
+	// CreateValidationWithResponse Validate a model version
+	//
+	// Runs the steps of the model's current pipeline revision, or of the one that an earlier validation ran (`repeat`).
+	// 409 where the model has no pipeline, or one without steps.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
+	CreateValidationWithResponse(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, body CreateValidationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateValidationResponse, error)
 
 	// GetOpenAPIWithResponse This document
 	//
@@ -7178,6 +7765,63 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/validations/{id}/log (the `GetValidationLog` operationId).
 	GetValidationLogWithResponse(ctx context.Context, id IdParam, params *GetValidationLogParams, reqEditors ...RequestEditorFn) (*GetValidationLogResponse, error)
+
+	// GetValidationPageWithResponse A validation's report as a page
+	//
+	// One self-contained page, also for keeping and sending; it needs no script and nothing from elsewhere.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/validations/{id}/report.html (the `GetValidationPage` operationId).
+	GetValidationPageWithResponse(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*GetValidationPageResponse, error)
+
+	// GetValidationSARIFWithResponse A validation's findings as SARIF 2.1.0
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/validations/{id}/report.sarif (the `GetValidationSARIF` operationId).
+	GetValidationSARIFWithResponse(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*GetValidationSARIFResponse, error)
+
+	// GetValidationJUnitWithResponse A validation's report as JUnit XML
+	//
+	// A suite for each step; in it a case for each threshold, and one for each group of findings. A step that could not
+	// look is an `error`, what it found a `failure`, and what is waived or was not run is `skipped`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/validations/{id}/report.xml (the `GetValidationJUnit` operationId).
+	GetValidationJUnitWithResponse(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*GetValidationJUnitResponse, error)
+
+	// GetValidationAttachmentWithResponse A file that a step kept
+	//
+	// `figures.json` holds what the page draws: charts and pictures.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/validations/{id}/steps/{step}/attachments/{name} (the `GetValidationAttachment` operationId).
+	GetValidationAttachmentWithResponse(ctx context.Context, id IdParam, step StepParam, name string, reqEditors ...RequestEditorFn) (*GetValidationAttachmentResponse, error)
+
+	// WaiveValidationStepWithBodyWithResponse Let a failed step count as passed for a while
+	//
+	// What the step found stays as it is; the gate `validated` takes the validation while every failed step is waived,
+	// and refuses again afterwards. A later waiver of the step takes the place of this one. 409 for a step that did not
+	// fail: one that could not look (`errored`) cannot be waived.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
+	WaiveValidationStepWithBodyWithResponse(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WaiveValidationStepResponse, error)
+
+	// WaiveValidationStepWithResponse Let a failed step count as passed for a while
+	//
+	// What the step found stays as it is; the gate `validated` takes the validation while every failed step is waived,
+	// and refuses again afterwards. A later waiver of the step takes the place of this one. 409 for a step that did not
+	// fail: one that could not look (`errored`) cannot be waived.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
+	WaiveValidationStepWithResponse(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, body WaiveValidationStepJSONRequestBody, reqEditors ...RequestEditorFn) (*WaiveValidationStepResponse, error)
 
 	// ListVerificationsWithResponse Verifications, newest first
 	//
@@ -9060,6 +9704,197 @@ func (r GetValidationLogResponse) ContentType() string {
 	return ""
 }
 
+type GetValidationPageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r GetValidationPageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetValidationPageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetValidationPageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetValidationPageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetValidationSARIFResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationsarifJSON200 the response for an HTTP 200 `application/sarif+json` response
+	ApplicationsarifJSON200 *string
+}
+
+// GetApplicationsarifJSON200 returns the response for an HTTP 200 `application/sarif+json` response
+func (r GetValidationSARIFResponse) GetApplicationsarifJSON200() *string {
+	return r.ApplicationsarifJSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetValidationSARIFResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetValidationSARIFResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetValidationSARIFResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetValidationSARIFResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetValidationJUnitResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// XML200 the response for an HTTP 200 `application/xml` response
+	XML200 *string
+}
+
+// GetXML200 returns the response for an HTTP 200 `application/xml` response
+func (r GetValidationJUnitResponse) GetXML200() *string {
+	return r.XML200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetValidationJUnitResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetValidationJUnitResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetValidationJUnitResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetValidationJUnitResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetValidationAttachmentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r GetValidationAttachmentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetValidationAttachmentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetValidationAttachmentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetValidationAttachmentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WaiveValidationStepResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Validation
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WaiveValidationStepResponse) GetJSON200() *Validation {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r WaiveValidationStepResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WaiveValidationStepResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WaiveValidationStepResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WaiveValidationStepResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListVerificationsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9717,15 +10552,32 @@ func (c *ClientWithResponses) ListValidationsWithResponse(ctx context.Context, m
 	return ParseListValidationsResponse(rsp)
 }
 
-// CreateValidationWithResponse Validate a model version
+// CreateValidationWithBodyWithResponse Validate a model version
 //
-// Runs the steps of the model's current pipeline revision. 409 where the model has no pipeline, or one without steps.
+// Runs the steps of the model's current pipeline revision, or of the one that an earlier validation ran (`repeat`).
+// 409 where the model has no pipeline, or one without steps.
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
-func (c *ClientWithResponses) CreateValidationWithResponse(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, reqEditors ...RequestEditorFn) (*CreateValidationResponse, error) {
-	rsp, err := c.CreateValidation(ctx, model, version, params, reqEditors...)
+func (c *ClientWithResponses) CreateValidationWithBodyWithResponse(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateValidationResponse, error) {
+	rsp, err := c.CreateValidationWithBody(ctx, model, version, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateValidationResponse(rsp)
+}
+
+// CreateValidationWithResponse Validate a model version
+//
+// Runs the steps of the model's current pipeline revision, or of the one that an earlier validation ran (`repeat`).
+// 409 where the model has no pipeline, or one without steps.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/models/{model}/versions/{version}/validations (the `CreateValidation` operationId).
+func (c *ClientWithResponses) CreateValidationWithResponse(ctx context.Context, model ModelParam, version VersionParam, params *CreateValidationParams, body CreateValidationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateValidationResponse, error) {
+	rsp, err := c.CreateValidation(ctx, model, version, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -10025,6 +10877,99 @@ func (c *ClientWithResponses) GetValidationLogWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseGetValidationLogResponse(rsp)
+}
+
+// GetValidationPageWithResponse A validation's report as a page
+//
+// One self-contained page, also for keeping and sending; it needs no script and nothing from elsewhere.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/validations/{id}/report.html (the `GetValidationPage` operationId).
+func (c *ClientWithResponses) GetValidationPageWithResponse(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*GetValidationPageResponse, error) {
+	rsp, err := c.GetValidationPage(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetValidationPageResponse(rsp)
+}
+
+// GetValidationSARIFWithResponse A validation's findings as SARIF 2.1.0
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/validations/{id}/report.sarif (the `GetValidationSARIF` operationId).
+func (c *ClientWithResponses) GetValidationSARIFWithResponse(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*GetValidationSARIFResponse, error) {
+	rsp, err := c.GetValidationSARIF(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetValidationSARIFResponse(rsp)
+}
+
+// GetValidationJUnitWithResponse A validation's report as JUnit XML
+//
+// A suite for each step; in it a case for each threshold, and one for each group of findings. A step that could not
+// look is an `error`, what it found a `failure`, and what is waived or was not run is `skipped`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/validations/{id}/report.xml (the `GetValidationJUnit` operationId).
+func (c *ClientWithResponses) GetValidationJUnitWithResponse(ctx context.Context, id IdParam, reqEditors ...RequestEditorFn) (*GetValidationJUnitResponse, error) {
+	rsp, err := c.GetValidationJUnit(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetValidationJUnitResponse(rsp)
+}
+
+// GetValidationAttachmentWithResponse A file that a step kept
+//
+// `figures.json` holds what the page draws: charts and pictures.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/validations/{id}/steps/{step}/attachments/{name} (the `GetValidationAttachment` operationId).
+func (c *ClientWithResponses) GetValidationAttachmentWithResponse(ctx context.Context, id IdParam, step StepParam, name string, reqEditors ...RequestEditorFn) (*GetValidationAttachmentResponse, error) {
+	rsp, err := c.GetValidationAttachment(ctx, id, step, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetValidationAttachmentResponse(rsp)
+}
+
+// WaiveValidationStepWithBodyWithResponse Let a failed step count as passed for a while
+//
+// What the step found stays as it is; the gate `validated` takes the validation while every failed step is waived,
+// and refuses again afterwards. A later waiver of the step takes the place of this one. 409 for a step that did not
+// fail: one that could not look (`errored`) cannot be waived.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
+func (c *ClientWithResponses) WaiveValidationStepWithBodyWithResponse(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WaiveValidationStepResponse, error) {
+	rsp, err := c.WaiveValidationStepWithBody(ctx, id, step, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWaiveValidationStepResponse(rsp)
+}
+
+// WaiveValidationStepWithResponse Let a failed step count as passed for a while
+//
+// What the step found stays as it is; the gate `validated` takes the validation while every failed step is waived,
+// and refuses again afterwards. A later waiver of the step takes the place of this one. 409 for a step that did not
+// fail: one that could not look (`errored`) cannot be waived.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
+func (c *ClientWithResponses) WaiveValidationStepWithResponse(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, body WaiveValidationStepJSONRequestBody, reqEditors ...RequestEditorFn) (*WaiveValidationStepResponse, error) {
+	rsp, err := c.WaiveValidationStep(ctx, id, step, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWaiveValidationStepResponse(rsp)
 }
 
 // ListVerificationsWithResponse Verifications, newest first
@@ -11218,6 +12163,116 @@ func ParseGetValidationLogResponse(rsp *http.Response) (*GetValidationLogRespons
 	response := &GetValidationLogResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetValidationPageResponse parses an HTTP response from a GetValidationPageWithResponse call
+func ParseGetValidationPageResponse(rsp *http.Response) (*GetValidationPageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetValidationPageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetValidationSARIFResponse parses an HTTP response from a GetValidationSARIFWithResponse call
+func ParseGetValidationSARIFResponse(rsp *http.Response) (*GetValidationSARIFResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetValidationSARIFResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest string
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationsarifJSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetValidationJUnitResponse parses an HTTP response from a GetValidationJUnitWithResponse call
+func ParseGetValidationJUnitResponse(rsp *http.Response) (*GetValidationJUnitResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetValidationJUnitResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "xml") && rsp.StatusCode == 200:
+		var dest string
+		if err := xml.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.XML200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetValidationAttachmentResponse parses an HTTP response from a GetValidationAttachmentWithResponse call
+func ParseGetValidationAttachmentResponse(rsp *http.Response) (*GetValidationAttachmentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetValidationAttachmentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseWaiveValidationStepResponse parses an HTTP response from a WaiveValidationStepWithResponse call
+func ParseWaiveValidationStepResponse(rsp *http.Response) (*WaiveValidationStepResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WaiveValidationStepResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Validation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil

@@ -420,6 +420,27 @@ func (e ValidationTrigger) Valid() bool {
 	}
 }
 
+// Defines values for ValidationPriority.
+const (
+	ValidationPriorityHigh   ValidationPriority = "high"
+	ValidationPriorityLow    ValidationPriority = "low"
+	ValidationPriorityNormal ValidationPriority = "normal"
+)
+
+// Valid indicates whether the value is a known member of the ValidationPriority enum.
+func (e ValidationPriority) Valid() bool {
+	switch e {
+	case ValidationPriorityHigh:
+		return true
+	case ValidationPriorityLow:
+		return true
+	case ValidationPriorityNormal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ValidationState.
 const (
 	ValidationStateCancelled ValidationState = "cancelled"
@@ -569,6 +590,21 @@ type Analysis struct {
 
 // AnalysisVerdict `no_worse` and `worse` are proven at the level of confidence; `not_yet` is neither.
 type AnalysisVerdict string
+
+// Attachment A file that a step kept.
+type Attachment struct {
+	// MediaType Example: application/json
+	MediaType string `json:"media_type"`
+
+	// Name Example: figures.json
+	Name string `json:"name"`
+
+	// Sha256 In hex.
+	Sha256 string `json:"sha256"`
+
+	// Size In bytes.
+	Size int64 `json:"size"`
+}
 
 // AuditList A page of decisions.
 type AuditList struct {
@@ -994,6 +1030,9 @@ type Finding struct {
 
 	// Remedy What to do about it.
 	Remedy string `json:"remedy,omitempty,omitzero"`
+
+	// Rule Of the check, where it has several; threshold and compare are those of the step.
+	Rule string `json:"rule,omitempty,omitzero"`
 
 	// Severity An error makes its step fail.
 	Severity FindingSeverity `json:"severity"`
@@ -1704,7 +1743,7 @@ type ServingConfig struct {
 	TimeoutSeconds float64 `json:"timeout_seconds,omitempty,omitzero"`
 }
 
-// StepState A step is `errored` when it could not judge, `skipped` when an earlier one stopped the validation.
+// StepState A step is `errored` when it could not judge, `skipped` when an earlier one found what is not to be run.
 type StepState string
 
 // Traffic A release that is up, and what it does.
@@ -1745,14 +1784,23 @@ type Traffic struct {
 
 // Validation One execution of a pipeline's steps on one model version.
 type Validation struct {
+	// Accepted Whether the gate `validated` takes it now: it passed, or every step that failed is waived.
+	Accepted bool `json:"accepted"`
+
 	// CreatedAt When it was asked for.
 	CreatedAt time.Time `json:"created_at"`
 
 	// EndedAt When it ended.
 	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
 
+	// Fresh Whether it measures everything anew.
+	Fresh bool `json:"fresh,omitempty,omitzero"`
+
 	// Id Example: 12
 	Id int64 `json:"id"`
+
+	// Machine Where it ran.
+	Machine map[string]string `json:"machine,omitempty,omitzero"`
 
 	// Model The registered model.
 	//
@@ -1762,8 +1810,14 @@ type Validation struct {
 	// PipelineRevision The revision whose steps it runs.
 	PipelineRevision int64 `json:"pipeline_revision"`
 
+	// Priority Of the validations that wait, those of a higher priority come first, and of the same one those that came first.
+	Priority ValidationPriority `json:"priority"`
+
 	// Reason Why it ended as it did, in a line; absent when it passed.
 	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Repeat How a validation that does another again compares with it.
+	Repeat ValidationRepeat `json:"repeat,omitempty,omitzero"`
 
 	// RequestedBy Who asked for it.
 	//
@@ -1799,11 +1853,46 @@ type ValidationList struct {
 	NextPageToken NextPageToken `json:"next_page_token,omitempty,omitzero"`
 }
 
+// ValidationPriority Of the validations that wait, those of a higher priority come first, and of the same one those that came first.
+type ValidationPriority string
+
+// ValidationRepeat How a validation that does another again compares with it.
+type ValidationRepeat struct {
+	// Compared Figures that must be the same; times and memory differ from run to run and are none.
+	Compared int `json:"compared"`
+
+	// Differences What differs, a sentence each: inputs, machine, verdicts, figures.
+	Differences []string `json:"differences"`
+
+	// Of The validation that it repeats.
+	Of int64 `json:"of"`
+}
+
+// ValidationRequest How to validate.
+type ValidationRequest struct {
+	// Fresh Measure everything anew; without, a step whose model, data, check and settings were seen before reuses what was measured.
+	Fresh bool `json:"fresh,omitempty,omitzero"`
+
+	// Priority Of the validations that wait, those of a higher priority come first, and of the same one those that came first.
+	Priority ValidationPriority `json:"priority,omitempty,omitzero"`
+
+	// Repeat Do this validation of the version again, by its pipeline revision, measuring anew.
+	Repeat int64 `json:"repeat,omitempty,omitzero"`
+}
+
 // ValidationState `failed`: the version is not good enough. `errored`: it could not be judged.
 type ValidationState string
 
 // ValidationStep One step of a validation.
 type ValidationStep struct {
+	// Attachments Files that it kept.
+	Attachments []Attachment `json:"attachments,omitempty,omitzero"`
+
+	// Check The check; absent for a run: step.
+	//
+	// Example: detection
+	Check string `json:"check,omitempty,omitzero"`
+
 	// EndedAt When it ended.
 	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
 
@@ -1817,6 +1906,9 @@ type ValidationStep struct {
 	//
 	// Example: 3
 	Index int64 `json:"index"`
+
+	// Inputs Exactly what it looked at, with digests, so that anybody can repeat it.
+	Inputs map[string]string `json:"inputs,omitempty,omitzero"`
 
 	// Kind Built in, or the user's own.
 	Kind ValidationStepKind `json:"kind,omitempty,omitzero"`
@@ -1835,11 +1927,20 @@ type ValidationStep struct {
 	// Reason Why it failed or errored, in a line.
 	Reason string `json:"reason,omitempty,omitzero"`
 
+	// RemainingSeconds How long it will still take, estimated from how far it is; absent where that is unknown.
+	RemainingSeconds float64 `json:"remaining_seconds,omitempty,omitzero"`
+
+	// ReusedFrom The validation whose measurements and findings these are: model, data, check and settings are the same. Thresholds are judged anew.
+	ReusedFrom int64 `json:"reused_from,omitempty,omitzero"`
+
 	// StartedAt When it began.
 	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
 
-	// State A step is `errored` when it could not judge, `skipped` when an earlier one stopped the validation.
+	// State A step is `errored` when it could not judge, `skipped` when an earlier one found what is not to be run.
 	State StepState `json:"state"`
+
+	// Waiver Why a failed step counts as passed for a while.
+	Waiver Waiver `json:"waiver,omitempty,omitzero"`
 }
 
 // ValidationStepKind Built in, or the user's own.
@@ -1932,6 +2033,38 @@ type VerificationState string
 // Example: 3
 type VersionNumber = string
 
+// Waiver Why a failed step counts as passed for a while.
+type Waiver struct {
+	// Active Whether it counts now.
+	Active bool `json:"active"`
+
+	// At When it was waived.
+	At time.Time `json:"at"`
+
+	// By Who answers for it.
+	By string `json:"by"`
+
+	// ExpiresAt Until when it counts.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Reason Why it may pass.
+	Reason string `json:"reason"`
+}
+
+// WaiverRequest Why, and until when; one of expires_at and expires_in.
+type WaiverRequest struct {
+	// ExpiresAt Until when, a year ahead at most.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// ExpiresIn For how long from now.
+	//
+	// Example: 168h
+	ExpiresIn string `json:"expires_in,omitempty,omitzero"`
+
+	// Reason Why it may pass; it stands in every report and in the audit log.
+	Reason string `json:"reason"`
+}
+
 // DatasetParam Letters, digits, '.', '_' and '-', beginning with a letter or a digit.
 //
 // Example: shapes-val
@@ -1960,6 +2093,9 @@ type PageTokenParam = string
 
 // ReleaseParam defines model for releaseParam.
 type ReleaseParam = int64
+
+// StepParam defines model for stepParam.
+type StepParam = string
 
 // VersionParam The number of a model version, in decimal.
 //
@@ -2208,6 +2344,13 @@ type GetValidationLogParams struct {
 	Step int64 `form:"step,omitempty" json:"step,omitempty,omitzero"`
 }
 
+// WaiveValidationStepParams defines parameters for WaiveValidationStep.
+type WaiveValidationStepParams struct {
+	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
+	// first one answered; with another request it is refused (400), and while the first one runs 409.
+	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListVerificationsParams defines parameters for ListVerifications.
 type ListVerificationsParams struct {
 	// MaxResults The largest number of items in the page.
@@ -2249,6 +2392,9 @@ type LiftQuarantineJSONRequestBody = ReasonedDecision
 // RollBackJSONRequestBody defines body for RollBack for application/json ContentType.
 type RollBackJSONRequestBody = RollbackCreate
 
+// CreateValidationJSONRequestBody defines body for CreateValidation for application/json ContentType.
+type CreateValidationJSONRequestBody = ValidationRequest
+
 // CancelPromotionJSONRequestBody defines body for CancelPromotion for application/json ContentType.
 type CancelPromotionJSONRequestBody = Decision
 
@@ -2266,6 +2412,9 @@ type SkipPromotionStepJSONRequestBody = Decision
 
 // CancelValidationJSONRequestBody defines body for CancelValidation for application/json ContentType.
 type CancelValidationJSONRequestBody = Decision
+
+// WaiveValidationStepJSONRequestBody defines body for WaiveValidationStep for application/json ContentType.
+type WaiveValidationStepJSONRequestBody = WaiverRequest
 
 // CreateVerificationJSONRequestBody defines body for CreateVerification for application/json ContentType.
 type CreateVerificationJSONRequestBody = VerificationRequest
@@ -2410,6 +2559,21 @@ type ServerInterface interface {
 	// GetValidationLog What the steps wrote
 	// (GET /api/v1/validations/{id}/log)
 	GetValidationLog(c *gin.Context, id IdParam, params GetValidationLogParams)
+	// GetValidationPage A validation's report as a page
+	// (GET /api/v1/validations/{id}/report.html)
+	GetValidationPage(c *gin.Context, id IdParam)
+	// GetValidationSARIF A validation's findings as SARIF 2.1.0
+	// (GET /api/v1/validations/{id}/report.sarif)
+	GetValidationSARIF(c *gin.Context, id IdParam)
+	// GetValidationJUnit A validation's report as JUnit XML
+	// (GET /api/v1/validations/{id}/report.xml)
+	GetValidationJUnit(c *gin.Context, id IdParam)
+	// GetValidationAttachment A file that a step kept
+	// (GET /api/v1/validations/{id}/steps/{step}/attachments/{name})
+	GetValidationAttachment(c *gin.Context, id IdParam, step StepParam, name string)
+	// WaiveValidationStep Let a failed step count as passed for a while
+	// (POST /api/v1/validations/{id}/steps/{step}/waive)
+	WaiveValidationStep(c *gin.Context, id IdParam, step StepParam, params WaiveValidationStepParams)
 	// ListVerifications Verifications, newest first
 	// (GET /api/v1/verifications)
 	ListVerifications(c *gin.Context, params ListVerificationsParams)
@@ -4217,6 +4381,182 @@ func (siw *ServerInterfaceWrapper) GetValidationLog(c *gin.Context) {
 	siw.Handler.GetValidationLog(c, id, params)
 }
 
+// GetValidationPage operation middleware
+func (siw *ServerInterfaceWrapper) GetValidationPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetValidationPage(c, id)
+}
+
+// GetValidationSARIF operation middleware
+func (siw *ServerInterfaceWrapper) GetValidationSARIF(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetValidationSARIF(c, id)
+}
+
+// GetValidationJUnit operation middleware
+func (siw *ServerInterfaceWrapper) GetValidationJUnit(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetValidationJUnit(c, id)
+}
+
+// GetValidationAttachment operation middleware
+func (siw *ServerInterfaceWrapper) GetValidationAttachment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "step" -------------
+	var step StepParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "step", c.Param("step"), &step, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter step: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetValidationAttachment(c, id, step, name)
+}
+
+// WaiveValidationStep operation middleware
+func (siw *ServerInterfaceWrapper) WaiveValidationStep(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IdParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "step" -------------
+	var step StepParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "step", c.Param("step"), &step, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter step: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WaiveValidationStepParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WaiveValidationStep(c, id, step, params)
+}
+
 // ListVerifications operation middleware
 func (siw *ServerInterfaceWrapper) ListVerifications(c *gin.Context) {
 
@@ -4401,6 +4741,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/v1/validations/:id/cancel", wrapper.CancelValidation)
 	router.GET(options.BaseURL+"/api/v1/validations/:id/events", wrapper.GetValidationEvents)
 	router.GET(options.BaseURL+"/api/v1/validations/:id/log", wrapper.GetValidationLog)
+	router.GET(options.BaseURL+"/api/v1/validations/:id/report.html", wrapper.GetValidationPage)
+	router.GET(options.BaseURL+"/api/v1/validations/:id/report.sarif", wrapper.GetValidationSARIF)
+	router.GET(options.BaseURL+"/api/v1/validations/:id/report.xml", wrapper.GetValidationJUnit)
+	router.GET(options.BaseURL+"/api/v1/validations/:id/steps/:step/attachments/:name", wrapper.GetValidationAttachment)
+	router.POST(options.BaseURL+"/api/v1/validations/:id/steps/:step/waive", wrapper.WaiveValidationStep)
 	router.GET(options.BaseURL+"/api/v1/verifications", wrapper.ListVerifications)
 	router.POST(options.BaseURL+"/api/v1/verifications", wrapper.CreateVerification)
 	router.GET(options.BaseURL+"/api/v1/verifications/:id", wrapper.GetVerification)
@@ -5124,6 +5469,7 @@ type CreateValidationRequestObject struct {
 	Model   ModelParam   `json:"model"`
 	Version VersionParam `json:"version"`
 	Params  CreateValidationParams
+	Body    *CreateValidationJSONRequestBody
 }
 
 type CreateValidationResponseObject interface {
@@ -5548,6 +5894,140 @@ func (response GetValidationLog200TextResponse) VisitGetValidationLogResponse(w 
 	return err
 }
 
+type GetValidationPageRequestObject struct {
+	Id IdParam `json:"id"`
+}
+
+type GetValidationPageResponseObject interface {
+	VisitGetValidationPageResponse(w http.ResponseWriter) error
+}
+
+type GetValidationPage200TexthtmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetValidationPage200TexthtmlResponse) VisitGetValidationPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetValidationSARIFRequestObject struct {
+	Id IdParam `json:"id"`
+}
+
+type GetValidationSARIFResponseObject interface {
+	VisitGetValidationSARIFResponse(w http.ResponseWriter) error
+}
+
+type GetValidationSARIF200ApplicationSarifPlusJSONResponse string
+
+func (response GetValidationSARIF200ApplicationSarifPlusJSONResponse) VisitGetValidationSARIFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/sarif+json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetValidationJUnitRequestObject struct {
+	Id IdParam `json:"id"`
+}
+
+type GetValidationJUnitResponseObject interface {
+	VisitGetValidationJUnitResponse(w http.ResponseWriter) error
+}
+
+type GetValidationJUnit200ApplicationxmlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetValidationJUnit200ApplicationxmlResponse) VisitGetValidationJUnitResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetValidationAttachmentRequestObject struct {
+	Id   IdParam   `json:"id"`
+	Step StepParam `json:"step"`
+	Name string    `json:"name"`
+}
+
+type GetValidationAttachmentResponseObject interface {
+	VisitGetValidationAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetValidationAttachment200AsteriskResponse struct {
+	Body          io.Reader
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetValidationAttachment200AsteriskResponse) VisitGetValidationAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type WaiveValidationStepRequestObject struct {
+	Id     IdParam   `json:"id"`
+	Step   StepParam `json:"step"`
+	Params WaiveValidationStepParams
+	Body   *WaiveValidationStepJSONRequestBody
+}
+
+type WaiveValidationStepResponseObject interface {
+	VisitWaiveValidationStepResponse(w http.ResponseWriter) error
+}
+
+type WaiveValidationStep200JSONResponse Validation
+
+func (response WaiveValidationStep200JSONResponse) VisitWaiveValidationStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVerificationsRequestObject struct {
 	Params ListVerificationsParams
 }
@@ -5756,6 +6236,21 @@ type StrictServerInterface interface {
 	// GetValidationLog What the steps wrote
 	// (GET /api/v1/validations/{id}/log)
 	GetValidationLog(ctx context.Context, request GetValidationLogRequestObject) (GetValidationLogResponseObject, error)
+	// GetValidationPage A validation's report as a page
+	// (GET /api/v1/validations/{id}/report.html)
+	GetValidationPage(ctx context.Context, request GetValidationPageRequestObject) (GetValidationPageResponseObject, error)
+	// GetValidationSARIF A validation's findings as SARIF 2.1.0
+	// (GET /api/v1/validations/{id}/report.sarif)
+	GetValidationSARIF(ctx context.Context, request GetValidationSARIFRequestObject) (GetValidationSARIFResponseObject, error)
+	// GetValidationJUnit A validation's report as JUnit XML
+	// (GET /api/v1/validations/{id}/report.xml)
+	GetValidationJUnit(ctx context.Context, request GetValidationJUnitRequestObject) (GetValidationJUnitResponseObject, error)
+	// GetValidationAttachment A file that a step kept
+	// (GET /api/v1/validations/{id}/steps/{step}/attachments/{name})
+	GetValidationAttachment(ctx context.Context, request GetValidationAttachmentRequestObject) (GetValidationAttachmentResponseObject, error)
+	// WaiveValidationStep Let a failed step count as passed for a while
+	// (POST /api/v1/validations/{id}/steps/{step}/waive)
+	WaiveValidationStep(ctx context.Context, request WaiveValidationStepRequestObject) (WaiveValidationStepResponseObject, error)
 	// ListVerifications Verifications, newest first
 	// (GET /api/v1/verifications)
 	ListVerifications(ctx context.Context, request ListVerificationsRequestObject) (ListVerificationsResponseObject, error)
@@ -6755,6 +7250,27 @@ func (sh *strictHandler) CreateValidation(ctx *gin.Context, model ModelParam, ve
 	request.Version = version
 	request.Params = params
 
+	var body CreateValidationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.CreateValidation(ctx, request.(CreateValidationRequestObject))
 	}
@@ -7289,6 +7805,158 @@ func (sh *strictHandler) GetValidationLog(ctx *gin.Context, id IdParam, params G
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetValidationLogResponseObject); ok {
 		if err := validResponse.VisitGetValidationLogResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetValidationPage operation middleware
+func (sh *strictHandler) GetValidationPage(ctx *gin.Context, id IdParam) {
+	var request GetValidationPageRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetValidationPage(ctx, request.(GetValidationPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetValidationPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetValidationPageResponseObject); ok {
+		if err := validResponse.VisitGetValidationPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetValidationSARIF operation middleware
+func (sh *strictHandler) GetValidationSARIF(ctx *gin.Context, id IdParam) {
+	var request GetValidationSARIFRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetValidationSARIF(ctx, request.(GetValidationSARIFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetValidationSARIF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetValidationSARIFResponseObject); ok {
+		if err := validResponse.VisitGetValidationSARIFResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetValidationJUnit operation middleware
+func (sh *strictHandler) GetValidationJUnit(ctx *gin.Context, id IdParam) {
+	var request GetValidationJUnitRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetValidationJUnit(ctx, request.(GetValidationJUnitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetValidationJUnit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetValidationJUnitResponseObject); ok {
+		if err := validResponse.VisitGetValidationJUnitResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetValidationAttachment operation middleware
+func (sh *strictHandler) GetValidationAttachment(ctx *gin.Context, id IdParam, step StepParam, name string) {
+	var request GetValidationAttachmentRequestObject
+
+	request.Id = id
+	request.Step = step
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetValidationAttachment(ctx, request.(GetValidationAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetValidationAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetValidationAttachmentResponseObject); ok {
+		if err := validResponse.VisitGetValidationAttachmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WaiveValidationStep operation middleware
+func (sh *strictHandler) WaiveValidationStep(ctx *gin.Context, id IdParam, step StepParam, params WaiveValidationStepParams) {
+	var request WaiveValidationStepRequestObject
+
+	request.Id = id
+	request.Step = step
+	request.Params = params
+
+	var body WaiveValidationStepJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WaiveValidationStep(ctx, request.(WaiveValidationStepRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WaiveValidationStep")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WaiveValidationStepResponseObject); ok {
+		if err := validResponse.VisitWaiveValidationStepResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -10,15 +10,23 @@ import (
 	"github.com/slipway-ml/slipway/storage"
 )
 
-// Validated sends a version that passed to the environments with promote:
-// auto. It is the work of job `validated`.
+// Validated sends a version that passed, or whose failure is waived, to the
+// environments with promote: auto. It is the work of job `validated`.
 func (s *Service) Validated(ctx context.Context, validationID int64) error {
 	return s.DB.InTx(ctx, func(tx storage.Tx) error {
 		v, err := tx.Validations().Get(validationID)
-		if err != nil || v.State != models.ValidationPassed {
+		if err != nil {
 			return err
 		}
-		return s.auto(tx, v.VersionID, false, fmt.Sprintf("validation %d passed", v.ID))
+		now, err := tx.Now()
+		if err != nil || !v.Accepted(now) {
+			return err
+		}
+		how := "passed"
+		if v.State != models.ValidationPassed {
+			how = "failed, and what failed is waived"
+		}
+		return s.auto(tx, v.VersionID, false, fmt.Sprintf("validation %d %s", v.ID, how))
 	})
 }
 

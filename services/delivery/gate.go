@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
@@ -54,6 +55,9 @@ func no(results []models.GateResult) string {
 // runs, errored or is missing is not a pass.
 func validated(tx storage.Tx, _ int64, v models.Version) (passed bool, reason string, err error) {
 	last, err := tx.Validations().Latest(v.ID)
+	if err == nil && last.State == models.ValidationFailed {
+		return waived(tx, last)
+	}
 	switch {
 	case models.IsKind(err, models.KindNotFound):
 		return false, fmt.Sprintf("version %d was never validated; run: slipway validate %s %d", v.Number, v.Model, v.Number), nil
@@ -65,6 +69,35 @@ func validated(tx storage.Tx, _ int64, v models.Version) (passed bool, reason st
 		return false, fmt.Sprintf("version %d is still being validated (validation %d)", v.Number, last.ID), nil
 	}
 	return false, fmt.Sprintf("validation %d of version %d %s: %s", last.ID, v.Number, last.State, last.Reason), nil
+}
+
+// waived tells whether a failed validation is accepted because a person waived
+// what failed, and of waivers that ran out.
+func waived(tx storage.Tx, v models.Validation) (passed bool, reason string, err error) {
+	now, err := tx.Now()
+	if err != nil {
+		return false, "", err
+	}
+	var words []string
+	accepted := v.Accepted(now)
+	for _, s := range v.Steps {
+		switch w := s.Waiver; {
+		case s.Verdict != models.VerdictFailed || w == nil:
+		case w.Holds(now):
+			words = append(words, fmt.Sprintf("%s is waived by %s until %s (%s)", s.Name, w.By, w.ExpiresAt.Format(time.RFC3339), w.Reason))
+		default:
+			words = append(words, fmt.Sprintf("the waiver of %s by %s ran out at %s", s.Name, w.By, w.ExpiresAt.Format(time.RFC3339)))
+		}
+	}
+	note := strings.Join(words, "; ")
+	if accepted {
+		return true, fmt.Sprintf("validation %d failed, and what failed is waived: %s", v.ID, note), nil
+	}
+	reason = fmt.Sprintf("validation %d of version %d failed: %s", v.ID, v.Version, v.Reason)
+	if note != "" {
+		reason += "; " + note
+	}
+	return false, reason, nil
 }
 
 // throughStaging asks that the version was live in the environment staging and

@@ -108,7 +108,12 @@ func validated(tx storage.Tx, v models.Version) error {
 		return err
 	case !last.State.Final():
 		return models.Errorf(models.KindConflict, "version %d of %q is still being validated (validation %d)", v.Number, v.Model, last.ID)
-	case last.State != models.ValidationPassed:
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	if !last.Accepted(now) { // a waiver's end is the promotion's business too
 		return models.Errorf(models.KindConflict, "version %d of %q did not pass its validation: it %s (validation %d)", v.Number, v.Model, last.State, last.ID)
 	}
 	return nil

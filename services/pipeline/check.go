@@ -19,6 +19,8 @@ type Check struct {
 	Compare  []string  // what compare: compares by default; nil where it cannot
 	Settings any       // the fields of its own: a struct with its defaults, and json and jsonschema tags; nil for none
 	Measures []Measure // what thresholds may name
+	Version  int       // raised with whatever changes its results: one is reused where inputs and version are the same; 0: never
+	Guard    bool      // what it does not pass is not to be run: later steps that are no guards are skipped
 }
 
 // Use says whether a check works on something.

@@ -51,13 +51,17 @@ func (s *Service) attach(id int64, index int, dir string) func(context.Context, 
 		}
 		a = models.Attachment{
 			Name: name, MediaType: mediaType(name), Size: size, SHA256: hex.EncodeToString(sum.Sum(nil)),
-			Key: fmt.Sprintf(".slipway/validations/%d/%d/%s", id, index+1, name),
+			Key: attachmentKey(id, index, name),
 		}
 		if _, err := s.Blobs.Put(ctx, a.Key, file, size); err != nil {
 			return a, fmt.Errorf("attach %s: %w", name, err)
 		}
 		return a, nil
 	}
+}
+
+func attachmentKey(id int64, index int, name string) string {
+	return fmt.Sprintf(".slipway/validations/%d/%d/%s", id, index+1, name)
 }
 
 func mediaType(name string) string {

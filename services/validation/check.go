@@ -67,6 +67,9 @@ type Settings struct {
 
 	ServeMemory int64         // bytes that slipway-serve may hold; 0: three quarters of the machine's
 	Answer      time.Duration // that one answer of a model may take; 0: two minutes
+
+	Version   string // of Slipway
+	LogToRuns bool   // whether figures become metrics and tags of the version's run
 }
 
 // Subject is a version as a step sees it.

@@ -128,5 +128,5 @@ func (l *lastLines) blame(r deploy.RunResult) error {
 	if reason == "" {
 		reason = "see the log"
 	}
-	return models.Errorf(models.KindUnavailable, "slipway-serve ended before it served (%s): %s", endingWords(r), reason)
+	return models.Errorf(models.KindInvalid, "slipway-serve ended before it served (%s): %s", endingWords(r), reason)
 }

@@ -33,7 +33,7 @@ func judge(step models.StepSpec, report models.Report) (models.Report, string) {
 		m.Threshold = threshold.String()
 		if m.Broken = !threshold.Holds(m.Value); m.Broken {
 			report.Findings = append(report.Findings, models.Finding{
-				Severity: models.SeverityError, Where: m.Name,
+				Severity: models.SeverityError, Where: m.Name, Rule: "threshold", Judged: true,
 				Message: fmt.Sprintf("%s is %s, asked for %s", m.Name, number(m.Value), threshold),
 			})
 		}
@@ -61,7 +61,7 @@ func compare(spec models.CompareSpec, measured []models.Measurement) []models.Fi
 		value, champion := measured[i].Value, *measured[i].Champion
 		if value < champion-spec.NoWorseThan {
 			findings = append(findings, models.Finding{
-				Severity: models.SeverityError, Where: metric,
+				Severity: models.SeverityError, Where: metric, Rule: "compare", Judged: true,
 				Message: fmt.Sprintf("%s is %s, and %s's is %s: worse by more than %s",
 					metric, number(value), spec.Against, number(champion), number(spec.NoWorseThan)),
 			})
@@ -132,7 +132,7 @@ func bounded(report models.Report) models.Report {
 	}
 	for i, f := range report.Findings {
 		report.Findings[i] = models.Finding{
-			Severity: f.Severity, Where: clean(f.Where), Message: clean(f.Message), Remedy: clean(f.Remedy),
+			Severity: f.Severity, Where: clean(f.Where), Message: clean(f.Message), Remedy: clean(f.Remedy), Rule: f.Rule, Judged: f.Judged,
 		}
 	}
 	for name, value := range report.Facts {

@@ -76,7 +76,7 @@ func (s *Subject) Serve(ctx context.Context) (*Served, error) {
 func (s *Subject) ServeWith(ctx context.Context, o ServeOptions) (*Served, error) {
 	for _, part := range []string{s.Settings.Serve, s.Settings.Runtime} {
 		if _, err := os.Stat(part); err != nil {
-			return nil, models.Errorf(models.KindUnavailable, "%s is missing here (make build, or --runtime-dir names its folder)", part).Because(err)
+			return nil, models.Errorf(models.KindUnsupported, "%s is missing here (make build, or --runtime-dir names its folder)", part).Because(err)
 		}
 	}
 	folder, err := s.Folder(ctx)
@@ -141,9 +141,13 @@ func (s *Served) wait(ctx context.Context, address string) error {
 	}
 }
 
+// grace is how long it may take to end by itself: nobody waits for its
+// answers any more.
+const grace = time.Second
+
 // Stop ends it and tells how it went; again, the same.
 func (s *Served) Stop() deploy.RunResult {
-	result := s.process.Stop(5 * time.Second)
+	result := s.process.Stop(grace)
 	s.client.CloseIdleConnections()
 	return result
 }
@@ -207,8 +211,8 @@ func (s *Served) death(err error) error {
 		if broken := s.words.doing(result, "while it was asked"); broken != nil {
 			return broken
 		}
-		return models.Errorf(models.KindUnavailable, "slipway-serve died while it was asked: %s", endingWords(result)).Because(err)
+		return models.Errorf(models.KindInvalid, "slipway-serve died while it was asked: %s", endingWords(result)).Because(err)
 	case <-time.After(time.Second):
-		return models.Errorf(models.KindUnavailable, "slipway-serve did not answer").Because(err)
+		return models.Errorf(models.KindInvalid, "slipway-serve did not answer").Because(err)
 	}
 }

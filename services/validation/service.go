@@ -1,9 +1,11 @@
 package validation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
@@ -20,6 +22,8 @@ type Service struct {
 	Runner   deploy.Runner
 	Checks   []Check
 	Settings Settings
+
+	programs digests // of what runs models
 }
 
 // args are the arguments of this package's jobs.
@@ -28,11 +32,22 @@ type args struct {
 	ValidationID int64 `json:"validation_id,omitempty"`
 }
 
+// Ask is how a validation is asked for.
+type Ask struct {
+	Priority models.Priority // 0: normal
+	Fresh    bool            // reuse no earlier result
+	RepeatOf int64           // do this validation again, by the same revision, measuring anew; 0: by the current one
+}
+
 // Create queues a validation of a version, as a person or a CI job asks for.
-func (s *Service) Create(ctx context.Context, model string, number int64) (v models.Validation, err error) {
+func (s *Service) Create(ctx context.Context, model string, number int64, ask Ask) (v models.Validation, err error) {
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
 		version, err := tx.Versions().ByNumber(model, number)
 		if err != nil {
+			return err
+		}
+		if ask.RepeatOf != 0 {
+			v, err = repeat(tx, version, ask)
 			return err
 		}
 		rev, err := tx.Pipelines().Current(version.ModelID)
@@ -46,15 +61,36 @@ func (s *Service) Create(ctx context.Context, model string, number int64) (v mod
 		if len(rev.Pipeline.Validation.Steps) == 0 {
 			return models.Errorf(models.KindConflict, "the pipeline of %q has no validation: add validation.steps and apply it", model)
 		}
-		v, err = enqueue(tx, version, rev, models.TriggerManual)
+		v, err = enqueue(tx, version, rev, models.TriggerManual, ask)
 		return err
 	})
 	return v, err
 }
 
+// repeat queues what an earlier validation of the version did.
+func repeat(tx storage.Tx, version models.Version, ask Ask) (models.Validation, error) {
+	first, err := tx.Validations().Get(ask.RepeatOf)
+	if err != nil {
+		return first, err
+	}
+	if first.VersionID != version.ID {
+		return first, models.Errorf(models.KindConflict, "validation %d is of %s %d, and not of %s %d: name that version to repeat it",
+			first.ID, first.Model, first.Version, version.Model, version.Number)
+	}
+	rev, err := tx.Pipelines().Revision(first.RevisionID)
+	if err != nil {
+		return first, err
+	}
+	ask.Fresh = true
+	return enqueue(tx, version, rev, models.TriggerManual, ask)
+}
+
 // enqueue writes a validation and its job.
-func enqueue(tx storage.Tx, version models.Version, rev models.PipelineRevision, trigger models.Trigger) (models.Validation, error) {
-	v := models.Validation{VersionID: version.ID, RevisionID: rev.ID, Trigger: trigger}
+func enqueue(tx storage.Tx, version models.Version, rev models.PipelineRevision, trigger models.Trigger, ask Ask) (models.Validation, error) {
+	v := models.Validation{
+		VersionID: version.ID, RevisionID: rev.ID, Trigger: trigger,
+		Priority: cmp.Or(ask.Priority, models.PriorityNormal), Fresh: ask.Fresh, RepeatOf: ask.RepeatOf,
+	}
 	for _, step := range rev.Pipeline.Validation.Steps {
 		v.Steps = append(v.Steps, models.StepResult{Name: step.Name, Check: step.Check, Run: step.Run})
 	}
@@ -62,7 +98,7 @@ func enqueue(tx storage.Tx, version models.Version, rev models.PipelineRevision,
 	if err != nil {
 		return v, err
 	}
-	if err := tx.Enqueue(models.JobValidate, args{ValidationID: v.ID}); err != nil {
+	if err := tx.EnqueueAt(v.Priority, models.JobValidate, args{ValidationID: v.ID}); err != nil {
 		return v, err
 	}
 	return v, tx.Audit(models.AuditRecord{
@@ -71,6 +107,9 @@ func enqueue(tx storage.Tx, version models.Version, rev models.PipelineRevision,
 		Details: map[string]any{"validation": v.ID, "revision": rev.Number, "trigger": trigger},
 	})
 }
+
+// Now is the clock by which waivers run out.
+func (s *Service) Now(ctx context.Context) (time.Time, error) { return s.DB.Now(ctx) }
 
 // Get finds a validation with its steps.
 func (s *Service) Get(ctx context.Context, id int64) (v models.Validation, err error) {
@@ -128,7 +167,7 @@ func (s *Service) Cancel(ctx context.Context, id int64, reason string) (v models
 
 // end writes how a validation ended and tells whoever goes on from there.
 func (s *Service) end(tx storage.Tx, v models.Validation, state models.ValidationState, why string) error {
-	for _, step := range v.Steps {
+	for i, step := range v.Steps {
 		if step.Verdict != "" {
 			continue
 		}
@@ -136,9 +175,11 @@ func (s *Service) end(tx storage.Tx, v models.Validation, state models.Validatio
 		if err := tx.Validations().EndStep(step); err != nil {
 			return err
 		}
+		v.Steps[i] = step
 	}
 	return errors.Join(
 		tx.Validations().SetState(v.ID, state, why),
+		s.logToRun(tx, v, state, why),
 		tx.Enqueue(models.JobValidated, args{ValidationID: v.ID}),
 		tx.Audit(models.AuditRecord{
 			Action: "validation." + string(state), Model: v.Model, Version: v.Version, Reason: why,
@@ -151,5 +192,5 @@ func skipped(state models.ValidationState) string {
 	if state == models.ValidationCancelled {
 		return "the validation was cancelled"
 	}
-	return "an earlier step did not pass"
+	return "the validation ended before it"
 }

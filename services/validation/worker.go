@@ -40,7 +40,7 @@ func (w Registered) Work(ctx context.Context, j job.Job) error {
 		if err != nil || slices.ContainsFunc(earlier, func(v models.Validation) bool { return v.Trigger == models.TriggerRegistered }) {
 			return err
 		}
-		_, err = enqueue(tx, version, rev, models.TriggerRegistered)
+		_, err = enqueue(tx, version, rev, models.TriggerRegistered, Ask{})
 		return err
 	})
 }
@@ -62,6 +62,17 @@ func (Validate) Kind() string { return models.JobValidate }
 
 // Timeout implements job.Worker: each step has its own.
 func (Validate) Timeout() time.Duration { return 24 * time.Hour }
+
+// The waits after a run that failed: a store or a database is away.
+const (
+	firstWait = 2 * time.Second
+	mostWait  = 10 * time.Minute
+)
+
+// Wait implements job.Patient: soon at first, then longer each time.
+func (Validate) Wait(j job.Job) time.Duration {
+	return min(mostWait, firstWait<<min(2*len(j.Failed), 20))
+}
 
 // hashing is how often a version is looked at whose files are still hashed.
 const hashing = 2 * time.Second

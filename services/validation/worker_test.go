@@ -39,7 +39,7 @@ func TestAttemptsThatAreUsedUp(t *testing.T) {
 		require.NoError(t, err)
 		rev, err := tx.Pipelines().Current(m.ID)
 		require.NoError(t, err)
-		v, err = enqueue(tx, version, rev, models.TriggerManual)
+		v, err = enqueue(tx, version, rev, models.TriggerManual, Ask{})
 		return err
 	}))
 	args, err := json.Marshal(args{ValidationID: v.ID})

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -123,8 +124,10 @@ func (t purge) Remove(kind models.Garbage, keys []int64) (bool, error) {
 	case models.GarbageImage:
 		statements = []string{"DELETE FROM image WHERE id "}
 	case models.GarbageVersion:
-		if err := t.db.Exec("DELETE FROM validation_step WHERE validation_id IN (SELECT id FROM validation WHERE version_id "+in+")", list).Error; err != nil {
-			return false, err
+		for _, table := range []string{"validation_waiver", "validation_step"} {
+			if err := t.db.Exec("DELETE FROM "+table+" WHERE validation_id IN (SELECT id FROM validation WHERE version_id "+in+")", list).Error; err != nil {
+				return false, err
+			}
 		}
 		statements = []string{"DELETE FROM validation WHERE version_id ", "DELETE FROM model_version WHERE id "}
 	case models.GarbageModel:
@@ -148,7 +151,18 @@ func (t purge) Remove(kind models.Garbage, keys []int64) (bool, error) {
 
 // Logs implements storage.PurgeStore.
 func (t purge) Logs(versionIDs []int64) (keys []string, err error) {
-	err = t.db.Raw(`SELECT s.log_key FROM validation_step s JOIN validation v ON v.id = s.validation_id
-		WHERE s.log_key <> '' AND v.version_id `+t.inInts(), jsonList(versionIDs)).Scan(&keys).Error
+	var rows []struct{ LogKey, Attachments string }
+	err = t.db.Raw(`SELECT s.log_key, s.attachments FROM validation_step s JOIN validation v ON v.id = s.validation_id
+		WHERE s.log_key <> '' AND v.version_id `+t.inInts(), jsonList(versionIDs)).Scan(&rows).Error
+	for _, row := range rows {
+		var attached []models.Attachment
+		if err := json.Unmarshal([]byte(row.Attachments), &attached); err != nil {
+			return nil, fmt.Errorf("decode the attachments of a validation: %w", err)
+		}
+		keys = append(keys, row.LogKey)
+		for _, a := range attached {
+			keys = append(keys, a.Key)
+		}
+	}
 	return keys, err
 }

@@ -211,13 +211,18 @@ func (a jobArgs) Kind() string { return a.kind }
 
 // Enqueue implements storage.Tx.
 func (t *tx) Enqueue(kind string, args any) error {
+	return t.EnqueueAt(models.PriorityHigh, kind, args)
+}
+
+// EnqueueAt implements storage.Tx.
+func (t *tx) EnqueueAt(p models.Priority, kind string, args any) error {
 	raw, err := json.Marshal(args)
 	if err != nil {
 		return fmt.Errorf("encode the arguments of job %s: %w", kind, err)
 	}
 	if err := t.enqueue(t.ctx, t.db, river.InsertManyParams{
 		Args:       jobArgs{kind, raw},
-		InsertOpts: &river.InsertOpts{Queue: models.QueueOf(kind), MaxAttempts: models.AttemptsOf(kind)},
+		InsertOpts: &river.InsertOpts{Queue: models.QueueOf(kind), MaxAttempts: models.AttemptsOf(kind), Priority: int(p)},
 	}); err != nil {
 		return fmt.Errorf("enqueue job %s: %w", kind, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/slipway-ml/slipway/models"
 )
@@ -27,6 +28,11 @@ type validationStepRow struct {
 	ProgressUnit  string
 	StartedUS     *int64 `gorm:"column:started_us"`
 	EndedUS       *int64 `gorm:"column:ended_us"`
+
+	Inputs         string
+	InputsKey      string
+	ReusedFrom     int64
+	ProgressLeftMS int64 `gorm:"column:progress_left_ms"`
 }
 
 func (validationStepRow) TableName() string { return "validation_step" }
@@ -34,7 +40,7 @@ func (validationStepRow) TableName() string { return "validation_step" }
 func (t validations) addStep(s models.StepResult) error {
 	row := validationStepRow{
 		ValidationID: s.ValidationID, Position: s.Index, Name: s.Name, CheckName: s.Check, Command: s.Run,
-		Measurements: "[]", Findings: "[]", Facts: "{}", Attachments: "[]",
+		Measurements: "[]", Findings: "[]", Facts: "{}", Attachments: "[]", Inputs: "{}",
 	}
 	if err := t.db.Create(&row).Error; err != nil {
 		return fmt.Errorf("add step %q: %w", s.Name, err)
@@ -54,7 +60,7 @@ func (t validations) steps(id int64) ([]models.StepResult, error) {
 			return nil, err
 		}
 	}
-	return out, nil
+	return out, t.waivers(id, out)
 }
 
 func (r validationStepRow) model() (models.StepResult, error) {
@@ -62,10 +68,12 @@ func (r validationStepRow) model() (models.StepResult, error) {
 		ValidationID: r.ValidationID, Index: r.Position, Name: r.Name, Check: r.CheckName, Run: r.Command,
 		Report: models.Report{Verdict: r.Verdict, Key: r.MeasuredKey}, Reason: r.Reason, LogKey: r.LogKey,
 		Progress:  models.Progress{Done: r.ProgressDone, Total: r.ProgressTotal, Unit: r.ProgressUnit},
-		StartedAt: timeOf(r.StartedUS), EndedAt: timeOf(r.EndedUS),
+		StartedAt: timeOf(r.StartedUS), EndedAt: timeOf(r.EndedUS), InputsKey: r.InputsKey, ReusedFrom: r.ReusedFrom,
 	}
+	s.Progress.Left = time.Duration(r.ProgressLeftMS) * time.Millisecond
 	err := errors.Join(json.Unmarshal([]byte(r.Measurements), &s.Measurements), json.Unmarshal([]byte(r.Findings), &s.Findings),
-		json.Unmarshal([]byte(r.Facts), &s.Facts), json.Unmarshal([]byte(r.Attachments), &s.Attachments))
+		json.Unmarshal([]byte(r.Facts), &s.Facts), json.Unmarshal([]byte(r.Attachments), &s.Attachments),
+		json.Unmarshal([]byte(r.Inputs), &s.Inputs))
 	if err != nil {
 		return s, fmt.Errorf("decode step %d of validation %d: %w", r.Position, r.ValidationID, err)
 	}
@@ -79,14 +87,14 @@ func (t validations) StartStep(id int64, index int, logKey string) error {
 		return err
 	}
 	return t.changeStep(id, index, map[string]any{
-		"started_us": now.UnixMicro(), "log_key": logKey, "progress_done": 0, "progress_total": 0, "progress_unit": "",
+		"started_us": now.UnixMicro(), "log_key": logKey, "progress_done": 0, "progress_total": 0, "progress_unit": "", "progress_left_ms": 0,
 	})
 }
 
 // Progress implements storage.ValidationStore.
 func (t validations) Progress(id int64, index int, p models.Progress) error {
 	return t.changeStep(id, index, map[string]any{
-		"progress_done": p.Done, "progress_total": p.Total, "progress_unit": p.Unit,
+		"progress_done": p.Done, "progress_total": p.Total, "progress_unit": p.Unit, "progress_left_ms": p.Left.Milliseconds(),
 	})
 }
 
@@ -110,11 +118,18 @@ func (t validations) EndStep(s models.StepResult) error {
 			return fmt.Errorf("encode the facts of step %q: %w", s.Name, err)
 		}
 	}
+	inputs := []byte("{}")
+	if len(s.Inputs) > 0 {
+		if inputs, err = json.Marshal(s.Inputs); err != nil {
+			return fmt.Errorf("encode the inputs of step %q: %w", s.Name, err)
+		}
+	}
 	now, err := t.Now()
 	if err != nil {
 		return err
 	}
 	return t.changeStep(s.ValidationID, s.Index, map[string]any{
+		"inputs": string(inputs), "inputs_key": s.InputsKey, "reused_from": s.ReusedFrom,
 		"verdict": s.Verdict, "reason": s.Reason, "measurements": string(measurements), "measured_key": s.Key,
 		"findings": string(findings), "facts": string(facts), "attachments": string(attachments), "ended_us": now.UnixMicro(),
 	})
@@ -144,4 +159,15 @@ func (t validations) Measured(versionID int64, key string) ([]models.Measurement
 	}
 	step, err := row.model()
 	return step.Measurements, err
+}
+
+// Result implements storage.ValidationStore.
+func (t validations) Result(inputsKey string) (models.StepResult, error) {
+	var row validationStepRow
+	err := t.db.Where("inputs_key = ? AND verdict IN ?", inputsKey, []models.Verdict{models.VerdictPassed, models.VerdictFailed}).
+		Order("validation_id DESC, position").Take(&row).Error
+	if err != nil {
+		return models.StepResult{}, notFound(err, "not looked at yet")
+	}
+	return row.model()
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -22,6 +23,10 @@ type validationRow struct {
 	CreatedBy  string
 	StartedUS  *int64 `gorm:"column:started_us"`
 	EndedUS    *int64 `gorm:"column:ended_us"`
+	Priority   models.Priority
+	Fresh      int
+	RepeatOf   int64
+	Machine    string
 }
 
 func (validationRow) TableName() string { return "validation" }
@@ -48,6 +53,10 @@ func (t validations) Create(v models.Validation) (models.Validation, error) {
 	row := validationRow{
 		VersionID: v.VersionID, PipelineID: v.RevisionID, StartedFor: v.Trigger, State: models.ValidationQueued,
 		CreatedUS: now.UnixMicro(), CreatedBy: models.PrincipalOf(t.ctx).Name,
+		Priority: v.Priority, RepeatOf: v.RepeatOf, Machine: "{}",
+	}
+	if v.Fresh {
+		row.Fresh = 1
 	}
 	if err := t.db.Create(&row).Error; err != nil {
 		return v, fmt.Errorf("create a validation: %w", err)
@@ -70,13 +79,18 @@ func (t validations) query() *gorm.DB {
 		Joins("JOIN pipeline ON pipeline.id = validation.pipeline_id")
 }
 
-func (v validationView) model() models.Validation {
-	return models.Validation{
+func (v validationView) model() (models.Validation, error) {
+	m := models.Validation{
 		ID: v.Row.ID, VersionID: v.Row.VersionID, Model: v.Model, Version: v.Version, RevisionID: v.Row.PipelineID,
 		Revision: v.Revision, Trigger: v.Row.StartedFor, State: v.Row.State, Reason: v.Row.Reason, Cancelling: v.Row.Cancelling != 0,
 		CreatedAt: time.UnixMicro(v.Row.CreatedUS).UTC(), CreatedBy: v.Row.CreatedBy,
 		StartedAt: timeOf(v.Row.StartedUS), EndedAt: timeOf(v.Row.EndedUS),
+		Priority: v.Row.Priority, Fresh: v.Row.Fresh != 0, RepeatOf: v.Row.RepeatOf,
 	}
+	if err := json.Unmarshal([]byte(v.Row.Machine), &m.Machine); err != nil {
+		return m, fmt.Errorf("decode where validation %d ran: %w", m.ID, err)
+	}
+	return m, nil
 }
 
 // timeOf reads a time that may not have come yet.
@@ -104,8 +118,10 @@ func (t validations) one(q *gorm.DB, missing string) (models.Validation, error) 
 	if err := q.Take(&view).Error; err != nil {
 		return models.Validation{}, notFound(err, "%s", missing)
 	}
-	v := view.model()
-	var err error
+	v, err := view.model()
+	if err != nil {
+		return v, err
+	}
 	v.Steps, err = t.steps(v.ID)
 	return v, err
 }
@@ -122,7 +138,10 @@ func (t validations) List(versionID, below int64, limit int) ([]models.Validatio
 	}
 	out := make([]models.Validation, len(views))
 	for i, view := range views {
-		out[i] = view.model()
+		var err error
+		if out[i], err = view.model(); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -141,6 +160,15 @@ func (t validations) SetState(id int64, state models.ValidationState, reason str
 		change["ended_us"] = now.UnixMicro()
 	}
 	return t.change(id, change)
+}
+
+// SetMachine implements storage.ValidationStore.
+func (t validations) SetMachine(id int64, machine map[string]string) error {
+	text, err := json.Marshal(machine)
+	if err != nil {
+		return fmt.Errorf("encode where validation %d runs: %w", id, err)
+	}
+	return t.change(id, map[string]any{"machine": string(text)})
 }
 
 // Cancel implements storage.ValidationStore.

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-ml/slipway/services/dataset"
 	"github.com/slipway-ml/slipway/services/dataset/cache"
 	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/services/report"
 	"github.com/slipway-ml/slipway/services/validation"
 	"github.com/slipway-ml/slipway/services/validation/checks"
 )
@@ -39,11 +40,12 @@ func (a *App) wireValidation(p *parts) error {
 			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
 			URL: a.URL(), Commands: slices.Contains(a.cfg.AllowSteps, "process"), Parallel: runtime.GOMAXPROCS(0), Server: a.db.ServerID(),
 			ServeMemory: a.cfg.Validation.Memory << 20, Answer: a.cfg.Validation.Answer,
+			Version: Version, LogToRuns: a.cfg.LogToRuns,
 		},
 	}
 	p.own.Pipelines = v1.Pipelines{Service: &pipeline.Service{DB: a.data, Grammar: grammar}}
 	p.own.Datasets = v1.Datasets{Service: datasets}
-	p.own.Validations = v1.Validations{Service: validations}
+	p.own.Validations = v1.Validations{Service: validations, Reports: report.Service{Source: validations, Version: Version}}
 	p.workers = append(p.workers, validation.Registered{Service: validations}, validation.Validate{Service: validations})
 	p.work = append(p.work, a.cleanRuns(p))
 	return nil

@@ -16,28 +16,30 @@ import (
 type Commands struct {
 	Config kong.ConfigFlag `help:"A YAML file of settings, a line each; flags and variables beat it."`
 
-	Server   Server   `cmd:"" help:"Run the server: API, gateway and workers."`
-	Pipeline Pipeline `cmd:"" help:"Apply, show and check the delivery configuration of a model."`
-	Dataset  Dataset  `cmd:"" help:"Push, show and verify labelled data sets."`
-	Register Register `cmd:"" help:"Register a model version, from a folder or from what the server holds."`
-	Validate Validate `cmd:"" help:"Validate a model version."`
-	Build    Build    `cmd:"" help:"Build the serving image of a model version."`
-	Promote  Promote  `cmd:"" help:"Release a model version in an environment."`
-	Rollback Rollback `cmd:"" help:"Bring an earlier release back."`
-	Status   Status   `cmd:"" help:"Show what of a model is where."`
-	Watch    Watch    `cmd:"" help:"Follow a validation or a promotion until it ends."`
-	Logs     Logs     `cmd:"" help:"Print what a validation's steps, or a release's instances, wrote."`
-	Pause    Pause    `cmd:"" help:"Pause the rollout in an environment."`
-	Resume   Resume   `cmd:"" help:"Resume a paused rollout."`
-	Skip     Skip     `cmd:"" help:"End the present step of a rollout without waiting for it."`
-	Cancel   Cancel   `cmd:"" help:"Cancel the promotion in an environment; traffic goes back to the stable release."`
-	Retry    Retry    `cmd:"" help:"Ask again for what the last promotion in an environment asked."`
-	Lift     Lift     `cmd:"" help:"Lift the quarantine of a version in an environment."`
-	Audit    Audit    `cmd:"" help:"Show who decided what, when and why."`
-	GC       GC       `cmd:"" name:"gc" help:"Remove what was deleted long enough ago, and files that nothing needs."`
-	Verify   Verify   `cmd:"" help:"Read the files of versions again and tell what is missing or changed."`
-	Doctor   Doctor   `cmd:"" help:"Look whether this machine has what Slipway needs."`
-	Version  Version  `cmd:"" help:"Print the version."`
+	Server   Server     `cmd:"" help:"Run the server: API, gateway and workers."`
+	Pipeline Pipeline   `cmd:"" help:"Apply, show and check the delivery configuration of a model."`
+	Dataset  Dataset    `cmd:"" help:"Push, show and verify labelled data sets."`
+	Register Register   `cmd:"" help:"Register a model version, from a folder or from what the server holds."`
+	Validate Validate   `cmd:"" help:"Validate a model version."`
+	Waive    Waive      `cmd:"" help:"Let a failed step of a validation count as passed for a while."`
+	Build    Build      `cmd:"" help:"Build the serving image of a model version."`
+	Promote  Promote    `cmd:"" help:"Release a model version in an environment."`
+	Rollback Rollback   `cmd:"" help:"Bring an earlier release back."`
+	Status   Status     `cmd:"" help:"Show what of a model is where."`
+	Watch    Watch      `cmd:"" help:"Follow a validation or a promotion until it ends."`
+	Logs     Logs       `cmd:"" help:"Print what a validation's steps, or a release's instances, wrote."`
+	Pause    Pause      `cmd:"" help:"Pause the rollout in an environment."`
+	Resume   Resume     `cmd:"" help:"Resume a paused rollout."`
+	Skip     Skip       `cmd:"" help:"End the present step of a rollout without waiting for it."`
+	Cancel   Cancel     `cmd:"" help:"Cancel the promotion in an environment; traffic goes back to the stable release."`
+	Retry    Retry      `cmd:"" help:"Ask again for what the last promotion in an environment asked."`
+	Lift     Lift       `cmd:"" help:"Lift the quarantine of a version in an environment."`
+	Audit    Audit      `cmd:"" help:"Show who decided what, when and why."`
+	GC       GC         `cmd:"" name:"gc" help:"Remove what was deleted long enough ago, and files that nothing needs."`
+	Reports  Validation `cmd:"" name:"validation" help:"Save the report of a validation."`
+	Verify   Verify     `cmd:"" help:"Read the files of versions again and tell what is missing or changed."`
+	Doctor   Doctor     `cmd:"" help:"Look whether this machine has what Slipway needs."`
+	Version  Version    `cmd:"" help:"Print the version."`
 
 	Reference Reference `cmd:"" hidden:"" help:"Print the reference page of the documentation."`
 }

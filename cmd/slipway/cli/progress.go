@@ -14,6 +14,7 @@ type progress struct {
 	bar   bool
 	shown bool
 	tick  *time.Ticker
+	left  time.Duration // estimated by who knows; 0: not told
 }
 
 const (
@@ -31,15 +32,36 @@ func (p *progress) show(what string, done, total int64, unit string) {
 	}
 	if p.bar {
 		full := min(barWidth, int(float64(done)/float64(total)*barWidth))
-		_, _ = fmt.Fprintf(p.w, "\r\x1b[K  %s [%s%s] %d of %d %s", what, strings.Repeat("#", full), strings.Repeat(".", barWidth-full), done, total, unit)
+		_, _ = fmt.Fprintf(p.w, "\r\x1b[K  %s [%s%s] %d of %d %s%s", what, strings.Repeat("#", full), strings.Repeat(".", barWidth-full), done, total, unit, p.remaining())
 		p.shown = true
 		return
 	}
 	select {
 	case <-p.tick.C:
-		_, _ = fmt.Fprintf(p.w, "  %s: %d of %d %s\n", what, done, total, unit)
+		_, _ = fmt.Fprintf(p.w, "  %s: %d of %d %s%s\n", what, done, total, unit, p.remaining())
 	default:
 	}
+}
+
+// begin shows that something has begun of which nothing is counted yet.
+func (p *progress) begin(what string) {
+	if p.bar {
+		_, _ = fmt.Fprintf(p.w, "\r\x1b[K  %s …", what)
+		p.shown = true
+		return
+	}
+	_, _ = fmt.Fprintf(p.w, "  %s\n", what)
+}
+
+// remaining tells how long it will still take.
+func (p *progress) remaining() string {
+	switch {
+	case p.left <= 0:
+		return ""
+	case p.left < time.Minute:
+		return fmt.Sprintf(", %d s left", int(p.left.Seconds()+1))
+	}
+	return fmt.Sprintf(", %d min left", int(p.left.Minutes()+1))
 }
 
 // clear takes the bar away, for lines to follow.

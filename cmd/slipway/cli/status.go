@@ -54,6 +54,10 @@ func (c *Status) Run(ctx context.Context, s *Streams) error {
 		state, why := "none", ""
 		if last, err := latestValidation(ctx, api, c.Model, v.Version); err == nil {
 			state, why = string(last.State), oneLine(last.Reason)
+			if last.Accepted && last.State != client.ValidationStatePassed {
+				state += ", waived"
+				why += waivers(last)
+			}
 		} else if ctx.Err() != nil {
 			return err
 		}
@@ -61,6 +65,17 @@ func (c *Status) Run(ctx context.Context, s *Streams) error {
 	}
 	table(s.Out, rows)
 	return nil
+}
+
+// waivers tells who answers for what failed.
+func waivers(v client.Validation) string {
+	var text strings.Builder
+	for _, step := range v.Steps {
+		if w := step.Waiver; w.Active {
+			_, _ = fmt.Fprintf(&text, " (%s waived by %s until %s: %s)", step.Name, w.By, moment(w.ExpiresAt), oneLine(w.Reason))
+		}
+	}
+	return text.String()
 }
 
 // registered is a model version as MLflow's API has it.

@@ -22,12 +22,17 @@ type Validate struct {
 	Model   string `arg:"" help:"The registered model."`
 	Version string `arg:"" help:"The version to validate."`
 	Watch   bool   `help:"Follow it until it ends. Fails where the version does not pass."`
+
+	Fresh    bool   `help:"Measure everything anew; without, a step whose model, data, check and settings were seen before reuses what was measured."`
+	Repeat   int64  `placeholder:"ID" help:"Do this validation of the version again, by its pipeline revision, and tell what differs."`
+	Priority string `enum:"high,normal,low" default:"normal" help:"Of the validations that wait, those of a higher priority come first: high, normal or low."`
 }
 
 // Help tells more.
 func (*Validate) Help() string {
 	return `Runs the steps of the model's pipeline on the version. One that is under way
-already, as after a registration, is joined rather than started again.`
+already, as after a registration, is joined rather than started again, unless
+--fresh, --repeat or --priority ask for another.`
 }
 
 // Run validates.
@@ -36,12 +41,16 @@ func (v *Validate) Run(ctx context.Context, s *Streams) error {
 	if err != nil {
 		return err
 	}
-	validation, err := v.underWay(ctx, api)
+	validation, err := client.Validation{}, errNone
+	if !v.Fresh && v.Repeat == 0 && v.Priority == "normal" {
+		validation, err = v.underWay(ctx, api)
+	}
 	if err != nil && !errors.Is(err, errNone) {
 		return err
 	}
 	if err != nil {
-		validation, err = answer[client.Validation](api.CreateValidation(ctx, v.Model, v.Version, &client.CreateValidationParams{IdempotencyKey: once()}))
+		validation, err = answer[client.Validation](api.CreateValidation(ctx, v.Model, v.Version, &client.CreateValidationParams{IdempotencyKey: once()},
+			client.ValidationRequest{Fresh: v.Fresh, Repeat: v.Repeat, Priority: client.ValidationPriority(v.Priority)}))
 		if err != nil {
 			return err
 		}
@@ -102,7 +111,7 @@ func ended(v client.Validation) bool {
 func followValidation(ctx context.Context, s *Streams, api *client.Client, v client.Validation) error {
 	s.notef("validation %d: %s %s", v.Id, v.Model, v.Version)
 	bar := newProgress(s.Err)
-	told := map[int64]bool{}
+	told, begun := map[int64]bool{}, map[int64]bool{}
 	err := follow(ctx, func() (*http.Response, error) { return api.GetValidationEvents(ctx, v.Id) }, func(event string, data []byte) error {
 		if event == "log" {
 			return nil
@@ -114,7 +123,11 @@ func followValidation(ctx context.Context, s *Streams, api *client.Client, v cli
 		for _, step := range v.Steps {
 			switch {
 			case step.State == client.StepStateRunning && step.Progress.Total > 0:
-				bar.show(step.Name, step.Progress.Done, step.Progress.Total, step.Progress.Unit)
+				bar.left = time.Duration(step.RemainingSeconds * float64(time.Second))
+				bar.show(fmt.Sprintf("%d/%d %s", step.Index, len(v.Steps), step.Name), step.Progress.Done, step.Progress.Total, step.Progress.Unit)
+			case step.State == client.StepStateRunning && !begun[step.Index]:
+				begun[step.Index] = true
+				bar.begin(fmt.Sprintf("%d/%d %s", step.Index, len(v.Steps), step.Name))
 			case step.State != client.StepStatePending && step.State != client.StepStateRunning && !told[step.Index]:
 				told[step.Index] = true
 				bar.clear()
@@ -127,6 +140,7 @@ func followValidation(ctx context.Context, s *Streams, api *client.Client, v cli
 	if err != nil {
 		return err
 	}
+	tellRepeat(s, v.Repeat)
 	if v.State != client.ValidationStatePassed {
 		return fmt.Errorf("%s %s did not pass its validation (%s): %s", v.Model, v.Version, v.State, or(v.Reason, "no reason was given"))
 	}
@@ -134,8 +148,25 @@ func followValidation(ctx context.Context, s *Streams, api *client.Client, v cli
 	return nil
 }
 
+// tellRepeat tells how a validation compares with the one that it repeats.
+func tellRepeat(s *Streams, r client.ValidationRepeat) {
+	switch {
+	case r.Of == 0:
+	case len(r.Differences) == 0:
+		s.printf("the same as validation %d: %d figures, verdicts, inputs and machine", r.Of, r.Compared)
+	default:
+		for _, d := range r.Differences {
+			s.printf("differs from validation %d: %s", r.Of, oneLine(d))
+		}
+	}
+}
+
 func tellStep(s *Streams, step client.ValidationStep) {
-	s.notef("  %-9s %s  %s", step.State, step.Name, strings.Join(figures(step.Measurements), ", "))
+	line := fmt.Sprintf("  %-9s %s  %s", step.State, step.Name, strings.Join(figures(step.Measurements), ", "))
+	if step.ReusedFrom != 0 {
+		line += fmt.Sprintf("  (reused from validation %d)", step.ReusedFrom)
+	}
+	s.notef("%s", line)
 	if step.Reason != "" && step.State != client.StepStatePassed {
 		s.notef("            %s", oneLine(step.Reason))
 	}

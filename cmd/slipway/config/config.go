@@ -37,6 +37,7 @@ type Config struct {
 	Connections            Connections `embed:""`
 	AllowSteps             []string    `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
 	Validation             Validation  `embed:"" prefix:"validation-"`
+	LogToRuns              bool        `default:"true" negatable:"" env:"SLIPWAY_LOG_TO_RUNS" help:"Write what validations measure to the MLflow runs of their versions, as metrics and tags that begin with slipway."`
 	HeavyJobs              int         `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
 	SecretKey              string      `env:"SLIPWAY_SECRET_KEY,MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" help:"Key that seals secrets in the database, of at least 32 random characters; all servers on one database need the same (default: secret.key in the data folder, made at the first start)."`
 	WebhookAllowedSchemes  []string    `default:"https" env:"SLIPWAY_WEBHOOK_ALLOWED_SCHEMES,MLFLOW_WEBHOOK_ALLOWED_SCHEMES" help:"Schemes of webhooks' URLs."`

@@ -151,7 +151,7 @@ func conclude(command string, result deploy.RunResult, report *models.Report) er
 	case deploy.EndedSignal:
 		return models.Errorf(models.KindInvalid, "the command crashed: %s", result.Detail)
 	case deploy.EndedCancel:
-		return models.Errorf(models.KindUnavailable, "the command was ended: %s", result.Detail)
+		return models.Errorf(models.KindInvalid, "the command was ended: %s", result.Detail)
 	case deploy.EndedExit:
 	}
 	switch code := result.ExitCode; {

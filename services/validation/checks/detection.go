@@ -73,7 +73,7 @@ var aboutFigures = map[string]string{
 // Declare implements validation.Check.
 func (Detection) Declare() pipeline.Check {
 	c := pipeline.Check{
-		Name: "detection", About: "average precision, recall and confusion on a labelled data set.",
+		Name: "detection", Version: 1, About: "average precision, recall and confusion on a labelled data set.",
 		Dataset: pipeline.Required, Compare: []string{"map50", "map50_95"},
 		Settings: detectionDefaults,
 	}

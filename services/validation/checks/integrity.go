@@ -18,7 +18,7 @@ type Integrity struct{}
 // Declare implements validation.Check.
 func (Integrity) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "integrity", About: "the files match their digests and MLmodel names what is there.",
+		Name: "integrity", Guard: true, About: "the files match their digests and MLmodel names what is there.",
 		Measures: []pipeline.Measure{{Name: "files", About: "files of the version"}, {Name: "bytes", About: "their size"}},
 	}
 }

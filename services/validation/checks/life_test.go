@@ -52,7 +52,7 @@ func TestAValidationGoesOnAtTheFirstUnfinishedStep(t *testing.T) {
 	require.NoError(t, os.WriteFile(wait, nil, 0o600))
 	w.apply("    - run: echo once >> " + count + "\n    - run: |\n" +
 		indent("touch "+begun+"\nwhile test -e "+wait+"; do sleep 0.05; done") + "    - check: integrity\n")
-	created, err := w.Create(t.Context(), "m", w.register(onnxFiles(t, "v1")).Number)
+	created, err := w.Create(t.Context(), "m", w.register(onnxFiles(t, "v1")).Number, validation.Ask{})
 	require.NoError(t, err)
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -90,7 +90,7 @@ func TestAValidationIsCancelled(t *testing.T) {
 	version := w.register(onnxFiles(t, "v1"))
 	ctx := t.Context()
 
-	queued, err := w.Create(ctx, "m", version.Number)
+	queued, err := w.Create(ctx, "m", version.Number, validation.Ask{})
 	require.NoError(t, err)
 	queued, err = w.Cancel(ctx, queued.ID, "not needed")
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestAValidationIsCancelled(t *testing.T) {
 	_, err = w.Cancel(ctx, queued.ID, "")
 	require.True(t, models.IsKind(err, models.KindConflict), "%v", err)
 
-	running, err := w.Create(ctx, "m", version.Number)
+	running, err := w.Create(ctx, "m", version.Number, validation.Ask{})
 	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() {
@@ -127,7 +127,7 @@ func TestNewVersionsAreValidatedWhereThePipelineSaysSo(t *testing.T) {
 		return list
 	}
 	require.Empty(t, look(), "without a pipeline nothing happens")
-	_, err := w.Create(t.Context(), "m", version.Number)
+	_, err := w.Create(t.Context(), "m", version.Number, validation.Ask{})
 	require.True(t, models.IsKind(err, models.KindConflict))
 	require.ErrorContains(t, err, "apply one")
 

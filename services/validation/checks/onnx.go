@@ -27,7 +27,7 @@ type onnxSettings struct {
 // Declare implements validation.Check.
 func (ONNX) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "onnx", About: "it loads and answers.",
+		Name: "onnx", Version: 1, About: "it loads and answers.",
 		Settings: onnxSettings{Noise: true, Tolerance: 1e-3},
 		Measures: []pipeline.Measure{
 			{Name: "ir_version", About: "the version of ONNX's format"},

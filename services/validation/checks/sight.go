@@ -223,7 +223,7 @@ func (s *seer) ask(ctx context.Context, image models.DatasetFile) (answer detect
 	case !refused.fault && (status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge):
 		return answer, ofImage, refused.message, nil
 	}
-	return answer, none, "", models.Errorf(models.KindUnavailable, "slipway-serve answered %s with %d: %s", image.Path, status, refused.message)
+	return answer, none, "", models.Errorf(models.KindInvalid, "slipway-serve answered %s with %d: %s", image.Path, status, refused.message)
 }
 
 // noted keeps the error of a stream, which an HTTP client may swallow.

@@ -55,7 +55,7 @@ func (s unsafeSettings) Lint(at func(field, format string, args ...any)) {
 // Declare implements validation.Check.
 func (UnsafeCode) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "unsafe-code", About: "pickles, archives, layers, scripts and requirements hold no hidden code.",
+		Name: "unsafe-code", Version: 1, Guard: true, About: "pickles, archives, layers, scripts and requirements hold no hidden code.",
 		Settings: unsafeSettings{},
 		Measures: []pipeline.Measure{
 			{Name: "files", About: "files of the version"},
@@ -137,7 +137,7 @@ func weigh(s *validation.Subject, scanner *scan.Scanner, fail []models.UnsafeRul
 			failed = failed || severity == models.SeverityError
 		}
 		report.Findings = append(report.Findings, models.Finding{
-			Severity: severity, Where: f.Where, Message: fmt.Sprintf("%s [%s]", f.Message, f.Rule), Remedy: f.Remedy,
+			Severity: severity, Where: f.Where, Rule: string(f.Rule), Message: fmt.Sprintf("%s [%s]", f.Message, f.Rule), Remedy: f.Remedy,
 		})
 	}
 	c := scanner.Counts

@@ -184,7 +184,7 @@ func (w *world) push(changes files) {
 // validate asks for a validation of a version and does it.
 func (w *world) validate(v models.Version) models.Validation {
 	w.t.Helper()
-	created, err := w.Create(w.t.Context(), v.Model, v.Number)
+	created, err := w.Create(w.t.Context(), v.Model, v.Number, validation.Ask{})
 	require.NoError(w.t, err)
 	return w.work(w.t.Context(), created.ID)
 }

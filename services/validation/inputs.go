@@ -1,0 +1,174 @@
+package validation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/pipeline"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+// The names of inputs. Those of digests end in _digest.
+const (
+	inputCheck         = "check"
+	inputVersion       = "check_version"
+	inputCommand       = "command"
+	inputModel         = "model_digest"
+	inputDataset       = "dataset"
+	inputDatasetDigest = "dataset_digest"
+	inputSettings      = "settings"
+	inputServe         = "slipway_serve_digest"
+	inputRuntime       = "onnxruntime_digest"
+	inputChampion      = "champion"
+	inputChampionFiles = "champion_digest"
+)
+
+// notSettings are the fields of a step that a check's figures do not depend on,
+// or that are inputs of their own.
+var notSettings = []string{"name", "check", "run", "timeout", "thresholds", "compare", "dataset"}
+
+// inputs tells exactly what a step looks at, so that anybody can repeat it.
+func (s *Service) inputs(ctx context.Context, subject *Subject, declared pipeline.Check) (map[string]string, error) {
+	in := map[string]string{inputCheck: declared.Name, inputModel: digestOf(subject.Version, subject.Manifest.Entries)}
+	if declared.Version > 0 {
+		in[inputVersion] = strconv.Itoa(declared.Version)
+	}
+	if subject.Step.Run != "" {
+		in[inputCommand] = subject.Step.Run
+	}
+	settings, err := ownSettings(subject.Step)
+	if err != nil {
+		return nil, err
+	}
+	if settings != "{}" {
+		in[inputSettings] = settings
+	}
+	if !declared.Guard { // a guard runs nothing
+		for name, path := range map[string]string{inputServe: s.Settings.Serve, inputRuntime: s.Settings.Runtime} {
+			if in[name], err = s.programs.of(path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return in, s.DB.View(ctx, func(tx storage.Tx) error {
+		if ref := subject.Step.Dataset; ref != nil {
+			set, err := tx.Datasets().Version(*ref)
+			if err != nil {
+				return err
+			}
+			in[inputDataset], in[inputDatasetDigest] = ref.String(), "sha256:"+set.Digest
+		}
+		if subject.Step.Compare == nil {
+			return nil
+		}
+		champion, err := stable(tx, subject.Version.ModelID, subject.Step.Compare.Against)
+		if champion != nil {
+			entries, err := tx.Manifests().Get(champion.ID)
+			if err != nil {
+				return err
+			}
+			in[inputChampion], in[inputChampionFiles] = champion.Ref(), digestOf(*champion, entries)
+		}
+		return err
+	})
+}
+
+// digestOf names a version's files by their manifest's digest, or by their own
+// while it has none.
+func digestOf(v models.Version, entries []models.ManifestEntry) string {
+	if v.Digest != "" {
+		return "sha256:" + v.Digest
+	}
+	sum := sha256.New()
+	for _, e := range entries {
+		_, _ = fmt.Fprintf(sum, "%q %s\n", e.Path, e.SHA256)
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
+}
+
+// ownSettings gives a check's own fields of a step, the same text for the same
+// settings.
+func ownSettings(step models.StepSpec) (string, error) {
+	text, err := json.Marshal(step)
+	if err != nil {
+		return "", fmt.Errorf("encode the settings of step %q: %w", step.Name, err)
+	}
+	fields := map[string]any{}
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return "", fmt.Errorf("decode the settings of step %q: %w", step.Name, err)
+	}
+	maps.DeleteFunc(fields, func(name string, value any) bool { return value == nil || slices.Contains(notSettings, name) })
+	if text, err = json.Marshal(fields); err != nil {
+		return "", fmt.Errorf("encode the settings of step %q: %w", step.Name, err)
+	}
+	return string(text), nil
+}
+
+// keyOf names inputs: the same key, the same result. "" where a check's result
+// depends on more than them.
+func keyOf(in map[string]string, declared pipeline.Check) (string, error) {
+	if declared.Version == 0 || declared.Name == Command {
+		return "", nil
+	}
+	text, err := json.Marshal(in)
+	if err != nil {
+		return "", fmt.Errorf("encode the inputs of %s: %w", declared.Name, err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// digests remembers those of programs, which change with an installation only.
+type digests struct {
+	mu   sync.Mutex
+	seen map[string]seenFile
+}
+
+type seenFile struct {
+	size    int64
+	changed time.Time
+	digest  string
+}
+
+// of gives a file's digest; "absent" where there is none.
+func (d *digests) of(path string) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "absent", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if was, ok := d.seen[path]; ok && was.size == info.Size() && was.changed.Equal(info.ModTime()) {
+		return was.digest, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	if d.seen == nil {
+		d.seen = map[string]seenFile{}
+	}
+	is := seenFile{info.Size(), info.ModTime(), "sha256:" + hex.EncodeToString(sum.Sum(nil))}
+	d.seen[path] = is
+	return is.digest, nil
+}

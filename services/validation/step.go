@@ -1,0 +1,185 @@
+package validation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
+)
+
+// step does one step and keeps its report.
+func (s *Service) step(ctx context.Context, v models.Validation, p plan, index int) (models.StepResult, error) {
+	result := v.Steps[index]
+	if why := s.barred(v.Steps, index); why != "" {
+		result.Report, result.Reason = models.Report{Verdict: models.VerdictSkipped}, why
+		return result, s.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Validations().EndStep(result) })
+	}
+	result.LogKey = logKey(v.ID, index)
+	if err := s.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Validations().StartStep(v.ID, index, result.LogKey) }); err != nil {
+		return result, err
+	}
+	log, err := openLog(s.logPath(v.ID, index))
+	if err != nil {
+		return result, err
+	}
+	s.look(ctx, v, p, &result, log)
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errCancelled) {
+		return result, errors.Join(ctx.Err(), log.file.Close()) // given back, and begun anew
+	}
+	if errors.Is(context.Cause(ctx), errCancelled) {
+		result.Report, result.Reason = errored(result.Report, errCancelled.Error())
+		result.Verdict, result.InputsKey = models.VerdictSkipped, ""
+	}
+	conclude(log, result.Report, result.Reason)
+	ctx = context.WithoutCancel(ctx)
+	if err := log.keep(ctx, s, result.LogKey); err != nil {
+		return result, fmt.Errorf("keep the log: %w", err)
+	}
+	if err := s.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Validations().EndStep(result) }); err != nil {
+		return result, err
+	}
+	_ = os.Remove(s.logPath(v.ID, index)) // it is in the artifact store now
+	return result, nil
+}
+
+// conclude writes the report's essence under the log.
+func conclude(log *stepLog, report models.Report, why string) {
+	for _, m := range report.Measurements {
+		_, _ = fmt.Fprintf(log, "%s = %s", m.Name, number(m.Value))
+		if m.Threshold != "" {
+			_, _ = fmt.Fprintf(log, " (%s)", m.Threshold)
+		}
+		_, _ = fmt.Fprintln(log)
+	}
+	for _, f := range report.Findings {
+		if f.Severity != models.SeverityInfo {
+			_, _ = fmt.Fprintf(log, "%s: %s: %s\n", f.Severity, f.Where, f.Message)
+		}
+	}
+	_, _ = fmt.Fprintf(log, "%s %s\n", report.Verdict, why)
+}
+
+// look has the step's check look, or takes what was seen before, and has the
+// report judged.
+func (s *Service) look(ctx context.Context, v models.Validation, p plan, result *models.StepResult, log *stepLog) {
+	spec := p.revision.Pipeline.Validation.Steps[result.Index]
+	kind := spec.Check
+	if spec.Run != "" {
+		kind = Command
+	}
+	at := slices.IndexFunc(s.Checks, func(c Check) bool { return c.Declare().Name == kind })
+	if at < 0 {
+		result.Report, result.Reason = errored(models.Report{}, fmt.Sprintf("this server knows no check %q", kind))
+		return
+	}
+	defer func() { _ = os.RemoveAll(s.stepDir(v.ID, result.Index)) }()
+	var report models.Report
+	err := s.patiently(ctx, log, func() error {
+		subject, err := s.subject(ctx, v, p, spec, result.Index, log)
+		if err != nil {
+			return err
+		}
+		if result.Inputs, err = s.inputs(ctx, subject, s.Checks[at].Declare()); err != nil {
+			return err
+		}
+		if report, err = s.reused(ctx, v, subject, s.Checks[at].Declare(), result); err != nil || result.ReusedFrom != 0 {
+			return err
+		}
+		stepCtx, cancel := context.WithTimeout(ctx, spec.Timeout)
+		defer cancel()
+		if report, err = safely(stepCtx, s.Checks[at], subject); err == nil {
+			err = keepFigures(stepCtx, subject, &report)
+		}
+		if errors.Is(stepCtx.Err(), context.DeadlineExceeded) && ctx.Err() == nil && err != nil {
+			return models.Errorf(models.KindInvalid, "still running after %s, its timeout", spec.Timeout).Because(err)
+		}
+		return err
+	})
+	var broken *BrokenError
+	switch {
+	case err == nil:
+		result.Report, result.Reason = judge(spec, report)
+	case errors.As(err, &broken):
+		_, _ = fmt.Fprintf(log, "could not look: %v\n", err)
+		result.InputsKey = "" // it may have been the machine
+		report.Findings = append(report.Findings, models.Finding{
+			Severity: models.SeverityError, Where: "model", Message: broken.Error(),
+			Remedy: broken.Remedy,
+		})
+		result.Report, result.Reason = judge(spec, report)
+	default:
+		_, _ = fmt.Fprintf(log, "could not look: %v\n", err)
+		result.Report, result.Reason = errored(report, words(err))
+	}
+	if result.Verdict == models.VerdictErrored {
+		result.InputsKey = ""
+	}
+}
+
+// waits are between attempts at a step where trying again can help.
+var waits = []time.Duration{time.Second, 5 * time.Second, 25 * time.Second}
+
+// patiently tries again what a store, a database or a disk kept from being
+// done.
+func (s *Service) patiently(ctx context.Context, log *stepLog, try func() error) error {
+	for _, wait := range waits {
+		err := try()
+		if err == nil || !passing(err) {
+			return err
+		}
+		_, _ = fmt.Fprintf(log, "could not look: %v; trying again in %s\n", err, wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+	err := try()
+	if err != nil && passing(err) {
+		return models.Errorf(models.KindOf(err), "%s (tried %d times)", words(err), len(waits)+1).Because(err)
+	}
+	return err
+}
+
+// full are the errors of a disk without room.
+var full = []error{syscall.ENOSPC, syscall.EDQUOT}
+
+// passing tells whether trying again can help.
+func passing(err error) bool {
+	kind := models.KindOf(err)
+	return kind == models.KindUnavailable || kind == models.KindFull || isFull(err)
+}
+
+func isFull(err error) bool {
+	return slices.ContainsFunc(full, func(f error) bool { return errors.Is(err, f) })
+}
+
+// safely makes a check's panic an error: a foreign file may have set it off.
+func safely(ctx context.Context, c Check, subject *Subject) (report models.Report, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the check broke down: %v", r)
+			_, _ = fmt.Fprintf(subject.Log, "%v\n%s\n", r, debug.Stack())
+		}
+	}()
+	return c.Run(ctx, subject)
+}
+
+// words is what a report says of an error.
+func words(err error) string {
+	var known *models.Error
+	switch {
+	case errors.As(err, &known):
+		return known.Message
+	case isFull(err):
+		return "the disk of the server's work folder is full: make room, then validate again"
+	}
+	return err.Error()
+}
