@@ -16,7 +16,7 @@ func (v Validation) problems() []error {
 	if v.Memory < 0 || v.Memory > 0 && v.Memory < 64 {
 		problems = append(problems, fmt.Errorf("--validation-memory %d: use 64 MiB or more, or 0 for three quarters of the machine's", v.Memory))
 	}
-	if v.Answer < time.Second {
+	if v.Answer != 0 && v.Answer < time.Second { // 0 is what the help says
 		problems = append(problems, fmt.Errorf("--validation-answer %v: use 1s or more", v.Answer))
 	}
 	return problems

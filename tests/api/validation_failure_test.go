@@ -1,0 +1,141 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/tests/testbed/disk"
+	"github.com/slipway-ml/slipway/tests/world"
+)
+
+// started counts the processes that have to do with a folder: by what they were
+// started with, or where they run.
+func started(t *testing.T, dir string) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	n := 0
+	for _, p := range all {
+		if p == "/proc/"+strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		command, _ := os.ReadFile(p + "/cmdline")
+		environment, _ := os.ReadFile(p + "/environ")
+		at, _ := os.Readlink(p + "/cwd")
+		if strings.Contains(string(command)+string(environment)+at, dir) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestNothingOfACancelledValidationGoesOn(t *testing.T) {
+	t.Parallel()
+	needServe(t)
+	w := world.Start(t)
+	begun := filepath.Join(t.TempDir(), "begun")
+	// Deaf to SIGTERM, in a session of its own, and orphaned: the hardest.
+	applyPipeline(w, "m", "    - run: \"trap '' TERM; setsid sleep 600 & (sleep 601 &); touch "+begun+"; sleep 602; sleep 603\"\n")
+	version := registerShapes(t, w, "m", "v1", nil)
+	w.Eventually(30*time.Second, "the step runs", func() bool {
+		_, err := os.Stat(begun)
+		return err == nil
+	})
+	require.GreaterOrEqual(t, started(t, w.Dir), 4, "its command, what that left behind, and the model beside it")
+	v := w.OK(http.MethodGet, "/api/v1/models/m/versions/"+version+"/validations", nil)["items"].([]any)[0].(object)
+	require.Equal(t, http.StatusAccepted, w.Do(http.MethodPost, fmt.Sprintf("/api/v1/validations/%v/cancel", v["id"]), object{"reason": "enough"}).Status)
+	w.Eventually(5*time.Second, "nothing is left of it", func() bool { return started(t, w.Dir) == 0 })
+	require.Equal(t, "cancelled", validated(w, "m", version)["state"])
+	left, err := os.ReadDir(filepath.Join(w.Dir, "work", "validations"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func TestValidationsAreDoneByPriority(t *testing.T) {
+	t.Parallel()
+	w := world.Start(t, func(c *config.Config) { c.HeavyJobs = 1 })
+	wait := filepath.Join(t.TempDir(), "wait")
+	require.NoError(t, os.WriteFile(wait, nil, 0o600))
+	applyPipeline(w, "m", "    - run: 'while test -e "+wait+"; do sleep 0.05; done'\n")
+	version := registerShapes(t, w, "m", "v1", nil) // its validation holds the only worker
+	at := "/api/v1/models/m/versions/" + version + "/validations"
+	w.Eventually(30*time.Second, "the first one runs", func() bool {
+		items := w.OK(http.MethodGet, at, nil)["items"].([]any)
+		return len(items) == 1 && items[0].(object)["state"] == "running"
+	})
+	applyPipeline(w, "m", "    - check: integrity\n")
+	type place struct {
+		rank int
+		id   float64
+	}
+	var want []place
+	for _, p := range []string{"low", "normal", "high", "low", "", "high", "normal", "low", "high"} {
+		ask := object{}
+		if p != "" {
+			ask["priority"] = p
+		}
+		v := w.OK(http.MethodPost, at, ask)
+		if p == "" {
+			p = "normal"
+		}
+		require.Equal(t, p, v["priority"])
+		want = append(want, place{slices.Index([]string{"high", "normal", "low"}, p), v["id"].(float64)})
+	}
+	require.NoError(t, os.Remove(wait))
+	slices.SortFunc(want, func(a, b place) int { return (a.rank-b.rank)*1000 + int(a.id-b.id) })
+	var got []place
+	for _, p := range want {
+		v := w.OK(http.MethodGet, fmt.Sprintf("/api/v1/validations/%v?wait=1m", p.id), nil)
+		require.Equal(t, "passed", v["state"], "%v", v)
+	}
+	items := w.OK(http.MethodGet, at+"?max_results=9", nil)["items"].([]any)
+	slices.SortFunc(items, func(a, b any) int {
+		return strings.Compare(a.(object)["started_at"].(string), b.(object)["started_at"].(string))
+	})
+	for i, item := range items {
+		got = append(got, place{want[i].rank, item.(object)["id"].(float64)})
+	}
+	require.Equal(t, want, got)
+}
+
+func TestAFullDiskIsToldAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	needServe(t)
+	dir := disk.Small(t, 24)
+	elsewhere := t.TempDir()
+	w := world.Start(t, func(c *config.Config) {
+		c.DataDir, c.ArtifactsDestination = dir, filepath.Join(elsewhere, "artifacts")
+		if c.BackendStoreURI == "" && os.Getenv("SLIPWAY_TEST_POSTGRES") == "" {
+			c.BackendStoreURI = "sqlite:///" + filepath.Join(elsewhere, "slipway.db")
+		}
+	})
+	applyPipeline(w, "m", "    - check: integrity\n")
+	version := registerShapes(t, w, "m", "v1", nil)
+	require.Equal(t, "passed", validated(w, "m", version)["state"])
+	applyPipeline(w, "m", "    - check: onnx\n")
+
+	drop := disk.Ballast(t, dir, 23)
+	log := func(v object) string {
+		return string(w.Do(http.MethodGet, fmt.Sprintf("/api/v1/validations/%v/log", v["id"]), nil).Body)
+	}
+	v := validate(w, version, object{})
+	require.Equal(t, "errored", v["state"], "%v", v)
+	require.Contains(t, v["reason"], "full")
+	require.Contains(t, v["reason"], "tried 4 times")
+
+	v = w.OK(http.MethodPost, "/api/v1/models/m/versions/"+version+"/validations", object{})
+	w.Eventually(30*time.Second, "the first attempt has failed", func() bool { return strings.Contains(log(v), "trying again in") })
+	drop()
+	v = w.OK(http.MethodGet, fmt.Sprintf("/api/v1/validations/%v?wait=1m", v["id"]), nil)
+	require.Equal(t, "passed", v["state"], "%v", v)
+}
