@@ -13,6 +13,8 @@ func All() []validation.Check {
 		UnsafeCode{},
 		ONNX{},
 		Detection{},
+		Classification{},
+		Regression{},
 		Robustness{},
 		Latency{},
 		Metrics{},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 
@@ -203,8 +204,12 @@ func (Detection) facts(settings detectionSettings, seen sight, report *models.Re
 
 // key names the measurement with all that it depends on but the version.
 func (Detection) key(s *validation.Subject, set models.DatasetVersion, served *validation.Served) string {
-	all := fmt.Sprintf("detection 2\n%s\n%s\n%s\n%s", set.Digest, s.Step.Settings, served.Facts.Version, served.Facts.Runtime)
-	sum := sha256.Sum256([]byte(all))
+	return keyOf("detection 2", set.Digest, string(s.Step.Settings), served.Facts.Version, served.Facts.Runtime)
+}
+
+// keyOf names a measurement by all that it depends on.
+func keyOf(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
 	return hex.EncodeToString(sum[:])
 }
 

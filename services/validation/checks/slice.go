@@ -17,11 +17,14 @@ type slice struct {
 	Where sliceWhere `json:"where"`
 }
 
-// sliceWhere says which images belong to a slice: those to which all of it
-// applies.
+// sliceWhere says which images or rows belong to a slice: those to which all of
+// it applies.
 type sliceWhere struct {
 	Tag   string `json:"tag,omitempty" jsonschema_description:"A tag of the image, such as night or weather=rain."`
 	Image string `json:"image,omitempty" jsonschema_description:"A path in the data set, or a pattern of paths such as val/images/night-*."`
+
+	Column string `json:"column,omitempty" jsonschema_description:"A column of a table."`
+	Value  string `json:"value,omitempty" jsonschema_description:"What stands in that column, such as DE."`
 }
 
 var sliceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
@@ -37,6 +40,9 @@ func lintSlices(list []slice, at func(field, format string, args ...any)) {
 		}
 		if s.Where == (sliceWhere{}) {
 			at(field, "where is empty: every image would belong to it")
+		}
+		if (s.Where.Column == "") != (s.Where.Value == "") {
+			at(field+".where", "column and value go together")
 		}
 		if _, err := path.Match(s.Where.Image, ""); err != nil {
 			at(field+".where.image", "the pattern %q does not parse", s.Where.Image)
@@ -54,6 +60,9 @@ func sliceNames(list []slice) []string {
 
 // has tells whether an image belongs to the slice.
 func (w sliceWhere) has(image models.LabeledImage) bool {
+	if w.Column != "" {
+		return false
+	}
 	if w.Tag != "" && !slices.Contains(image.Tags, w.Tag) {
 		return false
 	}
@@ -63,6 +72,16 @@ func (w sliceWhere) has(image models.LabeledImage) bool {
 		}
 	}
 	return true
+}
+
+// hasRow tells whether a row of a table belongs to the slice.
+func (w sliceWhere) hasRow(columns []models.Column, row []any) bool {
+	i := slices.IndexFunc(columns, func(c models.Column) bool { return c.Name == w.Column })
+	if i < 0 || w.Tag+w.Image != "" {
+		return false
+	}
+	text, ok := word(row[i])
+	return ok && text == w.Value
 }
 
 // fewLabels is the number of labels below which a slice's figures are said to
