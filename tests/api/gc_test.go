@@ -230,6 +230,7 @@ func TestGCIsKilledAndGoesOn(t *testing.T) {
 
 func TestGCHoldsImages(t *testing.T) {
 	t.Parallel()
+	needServe(t)
 	w := world.Start(t)
 	w.OK(http.MethodPut, "/api/v1/models/shapes/pipeline", deliver, "Content-Type", "application/yaml")
 	first := staged(t, w, "v1")

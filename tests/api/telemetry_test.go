@@ -157,6 +157,7 @@ func TestSpansAreSent(t *testing.T) {
 
 func TestTheTraceReachesTheInstance(t *testing.T) {
 	t.Parallel()
+	needServe(t)
 	r := receive(t)
 	w := world.Start(t, func(c *config.Config) {
 		c.Tracing.Endpoint, c.Tracing.Headers, c.Tracing.Sample = r.URL, []string{"X-Team=a%20b"}, 1

@@ -5,7 +5,6 @@
 package testbed
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,18 +86,6 @@ func Program(t testing.TB, name string) string {
 		Missing(t, name, "make testbed")
 	}
 	return path
-}
-
-// StopWithProgram leaves a process that runs a part's stop script on its folder
-// and removes that once this program has ended, however it ended: the pipe
-// between them, which the caller keeps, closes then.
-func StopWithProgram(script, dir string) (io.Closer, error) {
-	watch := exec.Command("sh", "-c", `cat >/dev/null; "$0" "$1"; rm -rf "$1"`, script, dir)
-	alive, err := watch.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	return alive, watch.Start()
 }
 
 // MLflowUI is the build folder of MLflow's web interface, which the stock

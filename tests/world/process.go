@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-ml/slipway/cmd/slipway/cli"
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
 	"github.com/slipway-ml/slipway/deploy/process"
+	"github.com/slipway-ml/slipway/tests/testbed"
 	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 )
 
@@ -33,13 +34,30 @@ const asCommand = "slipway-under-test"
 func Main(m *testing.M) {
 	process.Supervise()
 	if IsCommand() {
+		if os.Getenv(tied) != "" {
+			_ = os.Unsetenv(tied)
+			go func() { // to the test program's end, however that ends
+				_, _ = io.Copy(io.Discard, os.Stdin)
+				os.Exit(1)
+			}()
+		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
 		os.Exit(code)
 	}
-	os.Exit(m.Run())
+	temp, err := testbed.OwnTemp()
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = temp.Close()
+	os.Exit(code)
 }
+
+// tied names what tells a server that it ends with its test program: its
+// standard input ends then.
+const tied = "SLIPWAY_TEST_TIED"
 
 // IsCommand tells whether this program was started by Command; Main is its main
 // then.
@@ -101,6 +119,9 @@ func launch(t testing.TB, dir string, env, flags []string) *Process {
 			cmd.Env = append(cmd.Environ(), name+"="+value)
 		}
 	}
+	cmd.Env = append(cmd.Environ(), tied+"=1")
+	_, err := cmd.StdinPipe()
+	require.NoError(t, err)
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

@@ -27,7 +27,7 @@ func Start(t testing.TB) string {
 			testbed.Missing(t, "a Docker Engine", remedy)
 		}
 	}
-	dir, err := os.MkdirTemp("", "slipway-docker-") //nolint:usetesting // a socket's path is short
+	dir, err := testbed.Folder("slipway-docker-") // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,6 +146,7 @@ func (c *Cluster) Again(t testing.TB) {
 func (c *Cluster) stop() {
 	_ = exec.Command(script("stop"), c.Dir).Run()
 	_ = os.RemoveAll(c.Dir)
+	_ = c.alive.Close()
 }
 
 func script(name string) string {
@@ -172,7 +173,11 @@ func available(t testing.TB) {
 func start(t testing.TB) (*Cluster, error) {
 	t.Helper()
 	available(t)
-	dir, err := os.MkdirTemp("", "slipway-postgres-") //nolint:usetesting // it outlives the test
+	dir, err := testbed.Folder("slipway-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	alive, err := testbed.StopWithProgram(script("stop"), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +191,7 @@ func start(t testing.TB) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, &problem)
 	}
-	return &Cluster{URI: strings.TrimSpace(string(uri)), Dir: dir}, nil
+	return &Cluster{URI: strings.TrimSpace(string(uri)), Dir: dir, alive: alive}, nil
 }
 
 // one is the cluster that the tests of a program share.
@@ -200,9 +205,7 @@ func shared(t testing.TB) string {
 	t.Helper()
 	available(t)
 	one.Do(func() {
-		if one.cluster, one.err = start(t); one.err == nil {
-			one.cluster.alive, one.err = testbed.StopWithProgram(script("stop"), one.cluster.Dir)
-		}
+		one.cluster, one.err = start(t)
 	})
 	if one.err != nil {
 		t.Fatalf("start Postgres: %v", one.err)

@@ -49,9 +49,7 @@ func Shared(t testing.TB) *Server {
 		if url := os.Getenv(Variable); url != "" {
 			one.server = &Server{URL: url}
 		} else if testbed.Program(t, "weed") != "" {
-			if one.server, one.err = start(); one.err == nil {
-				one.server.alive, one.err = testbed.StopWithProgram(script("stop"), one.server.dir)
-			}
+			one.server, one.err = start()
 		}
 	})
 	if one.server == nil && one.err == nil {
@@ -92,6 +90,7 @@ func Start(t testing.TB) *Server {
 func (s *Server) Stop() {
 	_ = exec.Command(script("stop"), s.dir).Run()
 	_ = os.RemoveAll(s.dir)
+	_ = s.alive.Close()
 }
 
 // Bucket is the one bucket that the tests share: SeaweedFS gives each a few
@@ -125,7 +124,11 @@ func script(name string) string {
 }
 
 func start() (*Server, error) {
-	dir, err := os.MkdirTemp("", "slipway-s3-")
+	dir, err := testbed.Folder("slipway-s3-")
+	if err != nil {
+		return nil, err
+	}
+	alive, err := testbed.StopWithProgram(script("stop"), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -136,5 +139,5 @@ func start() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, &problem)
 	}
-	return &Server{URL: strings.TrimSpace(string(url)), dir: dir}, nil
+	return &Server{URL: strings.TrimSpace(string(url)), dir: dir, alive: alive}, nil
 }
