@@ -67,6 +67,11 @@ func TestEveryRouteSaysThatPostgresIsAway(t *testing.T) {
 		asked.Go(func() { unavailable(t, w, c.method, c.path, c.body) })
 	}
 	asked.Wait()
+	// GraphQL tells its errors in its answer, as MLflow's does here, too.
+	data, errs := mlflow{w, t}.ask(`{ mlflowGetExperiment(input: {experimentId: "0"}) { experiment { name } } }`, nil)
+	require.Equal(t, object{"mlflowGetExperiment": nil}, data)
+	require.Len(t, errs, 1)
+	require.Contains(t, errs[0], "the database does not answer")
 	metrics := w.Do(http.MethodGet, "/metrics", nil)
 	require.Equal(t, http.StatusOK, metrics.Status)
 	require.Contains(t, string(metrics.Body), "slipway_db_up 0")
