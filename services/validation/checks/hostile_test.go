@@ -3,12 +3,14 @@ package checks_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/validation"
 )
 
 // oneNode is a model of one node from x to y, both FP32 [1,4], with weights.
@@ -99,3 +101,48 @@ func TestAModelThatCrashesSlipwayServeFails(t *testing.T) {
 		})
 	}
 }
+
+// processesOf counts the processes that a validation service started: its work
+// folder is in their command lines.
+func processesOf(w *world) int {
+	count := 0
+	found, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, name := range found {
+		if text, err := os.ReadFile(name); err == nil && strings.Contains(string(text), w.Settings.Work) {
+			count++
+		}
+	}
+	return count
+}
+
+func TestACancelledValidationLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"onnx", "latency", "signature"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.needServe()
+			w.apply("    - check: " + step + "\n")
+			example := files{"MLmodel": withExample, "serving_input_example.json": `{"inputs": [[1, 4, 9, 16]]}`}
+			created, err := w.Create(t.Context(), "m", w.register(with(endless(), example)).Number, validation.Ask{})
+			require.NoError(t, err)
+			done := make(chan error, 1)
+			go func() {
+				done <- validation.Validate{Service: w.Service}.Work(t.Context(), arguments(t, "validation_id", created.ID))
+			}()
+			require.Eventually(t, func() bool { return processesOf(w) > 0 }, 30*time.Second, 10*time.Millisecond)
+			_, err = w.Cancel(t.Context(), created.ID, "no use")
+			require.NoError(t, err)
+			begin := time.Now()
+			require.NoError(t, <-done)
+			require.Zero(t, processesOf(w))
+			require.Less(t, time.Since(begin), 5*time.Second+slack, "of which the machine may be busy")
+			v, err := w.Get(t.Context(), created.ID)
+			require.NoError(t, err)
+			require.Equal(t, models.ValidationCancelled, v.State)
+		})
+	}
+}
+
+// slack is what a busy machine may take beside.
+const slack = 10 * time.Second

@@ -97,7 +97,7 @@ func (l Latency) Run(ctx context.Context, s *validation.Subject) (models.Report,
 	}
 	l.report(&report, runners)
 	if champion != nil {
-		report.Findings = append(report.Findings, against(*s.Step.Compare, own, champion)...)
+		against(*s.Step.Compare, own, champion, &report)
 	}
 	return report, nil
 }

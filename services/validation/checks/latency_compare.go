@@ -15,29 +15,32 @@ const minRounds = 5
 // against holds figures against the champion's. no_worse_than is a share, and
 // has to hold at the worse end of the 95 % interval of the ratio, so that noise
 // does not decide. What is measured once alone is compared as it is.
-func against(spec models.CompareSpec, own, champion *contender) []models.Finding {
-	var findings []models.Finding
+func against(spec models.CompareSpec, own, champion *contender, report *models.Report) {
 	for _, metric := range spec.Metrics {
 		ratio, low, high, ok := ratioOf(metric, own, champion)
 		if !ok {
 			continue
 		}
-		times := fmt.Sprintf("%s is %.3g times %s's (%.3g to %.3g at 95 %%)", metric, ratio, spec.Against, low, high)
-		worst := high
-		if !lower(metric) {
-			worst = 1 / low // as many times less as the others are more
+		interval := fmt.Sprintf("%.3g times, from %.3g to %.3g at 95 %%", ratio, low, high)
+		said := fmt.Sprintf("%s is %.4g, and %s's is %.4g (%s)", metric, own.figures()[metric], spec.Against, champion.figures()[metric], interval)
+		if !lower(metric) { // as many times less as the others are more
+			low, high = 1/high, 1/low
 		}
-		if worst <= 1+spec.NoWorseThan {
-			findings = append(findings, info(metric, "%s", times))
-			continue
+		margin, verdict := 100*spec.NoWorseThan, "no worse"
+		switch {
+		case high <= 1+spec.NoWorseThan:
+			report.Findings = append(report.Findings, info(metric, "%s: no worse by more than %.3g %%", said, margin))
+		case low > 1+spec.NoWorseThan:
+			verdict = "worse"
+			report.Findings = append(report.Findings, problem(metric, "%s: worse by more than %.3g %%", said, margin))
+		default:
+			verdict = "inconclusive"
+			f := problem(metric, "%s: %d rounds cannot tell whether it is worse by more than %.3g %%", said, len(own.rounds), margin)
+			f.Remedy = "measure longer (requests, rounds), on a machine with less else to do, or allow more (no_worse_than)"
+			report.Findings = append(report.Findings, f)
 		}
-		f := problem(metric, "%s: not shown to be no worse by more than %.3g %%", times, 100*spec.NoWorseThan)
-		if low <= 1 && high >= 1 {
-			f.Remedy = "the interval holds no difference too: measure longer (requests, rounds), on a machine with less else to do"
-		}
-		findings = append(findings, f)
+		report.Facts["compare "+metric] = verdict + ": " + interval
 	}
-	return findings
 }
 
 func lower(metric string) bool {

@@ -87,7 +87,8 @@ func TestLatencyAgainstProduction(t *testing.T) {
 	w.release(w.register(quick))
 	v = w.validate(w.register(slow))
 	require.Equal(t, models.ValidationFailed, v.State)
-	require.Regexp(t, `p50_ms is [\d.]+ times production's \([\d.]+ to [\d.]+ at 95 %\): not shown to be no worse by more than 50 %`, v.Reason)
+	require.Regexp(t, `^latency: p50_ms is [\d.]+, and production's is [\d.]+ \([\d.]+ times, from [\d.]+ to [\d.]+ at 95 %\): worse by more than 50 %`, v.Reason)
+	require.Regexp(t, `^worse: [\d.]+ times`, v.Steps[0].Facts["compare p50_ms"])
 	require.Len(t, v.Steps[0].Measurements, len(checks.Latency{}.Declare().Measures)-1, "all but the tail")
 	require.NotNil(t, v.Steps[0].Measurements[0].Champion)
 	require.Less(t, *v.Steps[0].Measurements[0].Champion, v.Steps[0].Measurements[0].Value)
@@ -95,6 +96,7 @@ func TestLatencyAgainstProduction(t *testing.T) {
 	w.release(w.register(slow))
 	v = w.validate(w.register(quick))
 	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
+	require.Regexp(t, `^no worse: `, v.Steps[0].Facts["compare p50_ms"])
 
 	w.apply(strings.Replace(step, "rounds: 6", "rounds: 4", 1))
 	v = w.validate(w.register(quick))
