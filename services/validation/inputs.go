@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -35,10 +33,6 @@ const (
 	inputChampionFiles = "champion_digest"
 )
 
-// notSettings are the fields of a step that a check's figures do not depend on,
-// or that are inputs of their own.
-var notSettings = []string{"name", "check", "run", "timeout", "thresholds", "compare", "dataset"}
-
 // inputs tells exactly what a step looks at, so that anybody can repeat it.
 func (s *Service) inputs(ctx context.Context, subject *Subject, declared pipeline.Check) (map[string]string, error) {
 	in := map[string]string{inputCheck: declared.Name, inputModel: digestOf(subject.Version, subject.Manifest.Entries)}
@@ -52,7 +46,7 @@ func (s *Service) inputs(ctx context.Context, subject *Subject, declared pipelin
 	if err != nil {
 		return nil, err
 	}
-	if settings != "{}" {
+	if settings != "" {
 		in[inputSettings] = settings
 	}
 	if !declared.Guard { // a guard runs nothing
@@ -99,18 +93,17 @@ func digestOf(v models.Version, entries []models.ManifestEntry) string {
 }
 
 // ownSettings gives a check's own fields of a step, the same text for the same
-// settings.
+// settings; "" where it has none.
 func ownSettings(step models.StepSpec) (string, error) {
-	text, err := json.Marshal(step)
-	if err != nil {
-		return "", fmt.Errorf("encode the settings of step %q: %w", step.Name, err)
+	if len(step.Settings) == 0 {
+		return "", nil
 	}
-	fields := map[string]any{}
-	if err := json.Unmarshal(text, &fields); err != nil {
+	var fields map[string]any
+	if err := json.Unmarshal(step.Settings, &fields); err != nil {
 		return "", fmt.Errorf("decode the settings of step %q: %w", step.Name, err)
 	}
-	maps.DeleteFunc(fields, func(name string, value any) bool { return value == nil || slices.Contains(notSettings, name) })
-	if text, err = json.Marshal(fields); err != nil {
+	text, err := json.Marshal(fields) // by name
+	if err != nil {
 		return "", fmt.Errorf("encode the settings of step %q: %w", step.Name, err)
 	}
 	return string(text), nil

@@ -81,7 +81,12 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, result 
 	}
 	defer func() { _ = os.RemoveAll(s.stepDir(v.ID, result.Index)) }()
 	var report models.Report
-	err := s.patiently(ctx, log, func() error {
+	err := s.patiently(ctx, log, func() (err error) {
+		defer func() {
+			if err != nil { // while it waits, others need the room
+				_ = os.RemoveAll(s.stepDir(v.ID, result.Index))
+			}
+		}()
 		subject, err := s.subject(ctx, v, p, spec, result.Index, log)
 		if err != nil {
 			return err
@@ -124,7 +129,7 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, result 
 }
 
 // waits are between attempts at a step where trying again can help.
-var waits = []time.Duration{time.Second, 5 * time.Second, 25 * time.Second}
+var waits = []time.Duration{time.Second, 3 * time.Second, 10 * time.Second}
 
 // patiently tries again what a store, a database or a disk kept from being
 // done.

@@ -120,11 +120,11 @@ func TestAFullDiskIsToldAndTriedAgain(t *testing.T) {
 		}
 	})
 	applyPipeline(w, "m", "    - check: integrity\n")
-	version := registerShapes(t, w, "m", "v1", nil)
+	version := registerShapes(t, w, "m", "v1", map[string]string{"more.txt": strings.Repeat("more\n", 1<<20)})
 	require.Equal(t, "passed", validated(w, "m", version)["state"])
 	applyPipeline(w, "m", "    - check: onnx\n")
 
-	drop := disk.Ballast(t, dir, 23)
+	drop := disk.Ballast(t, dir, 20)
 	log := func(v object) string {
 		return string(w.Do(http.MethodGet, fmt.Sprintf("/api/v1/validations/%v/log", v["id"]), nil).Body)
 	}
