@@ -2,6 +2,8 @@ package models
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -66,11 +68,23 @@ func (s StepSpec) Read(into any) error {
 	return nil
 }
 
-// CompareSpec asks that a version be no worse than what an environment runs.
+// CompareSpec asks that a version be no worse than another.
 type CompareSpec struct {
-	Against     string   `json:"against"` // environment
+	Against     string   `json:"against"` // an environment (what it runs), "@alias", or as AgainstVersion has it
 	NoWorseThan float64  `json:"no_worse_than"`
 	Metrics     []string `json:"metrics"`
+}
+
+// AgainstVersion is how CompareSpec.Against names a version.
+func AgainstVersion(number int64) string { return comparedVersion + strconv.FormatInt(number, 10) }
+
+const comparedVersion = "version " // no environment's name has a blank
+
+// ComparedVersion reads what AgainstVersion wrote.
+func ComparedVersion(against string) (number int64, ok bool) {
+	text, ok := strings.CutPrefix(against, comparedVersion)
+	number, err := strconv.ParseInt(text, 10, 64)
+	return number, ok && err == nil
 }
 
 // BuildSpec says how a version becomes an image.

@@ -30,6 +30,8 @@ type ValidationStore interface {
 	// Measured finds what a version measured under a key (a check with all its
 	// inputs), newest first, else not_found.
 	Measured(versionID int64, key string) ([]models.Measurement, error)
+	// MeasuredStep finds the step that did.
+	MeasuredStep(versionID int64, key string) (models.StepResult, error)
 	// Result finds the newest step that passed or failed with these inputs, of
 	// any version, else not_found.
 	Result(inputsKey string) (models.StepResult, error)

@@ -30,8 +30,8 @@ type stepDoc struct {
 }
 
 type compareDoc struct {
-	Against     name     `yaml:"against" jsonschema_description:"The environment whose live version must not be better by more than no_worse_than."`
-	NoWorseThan *float64 `yaml:"no_worse_than" jsonschema:"minimum=0" jsonschema_description:"How far each metric may fall below the live version's."`
+	Against     opponent `yaml:"against"`
+	NoWorseThan *float64 `yaml:"no_worse_than" jsonschema:"minimum=0" jsonschema_description:"How far each metric may fall below the other version's."`
 	Metrics     []string `yaml:"metrics,omitempty" jsonschema:"minItems=1" jsonschema_description:"What is compared; what the check says by default."`
 }
 

@@ -72,6 +72,15 @@ func TestLintNamesThePlaceAndWhatIsAllowed(t *testing.T) {
 		"compare with an environment that is not there": {
 			"against: production", "against: prod", `12:26: there is no environment "prod" in this pipeline; allowed: production, staging`,
 		},
+		"compare with neither environment, alias nor version": {
+			"against: production", "against: {number: 3}", `this does not fit: an environment (what it runs), an alias such as "@champion"`,
+		},
+		"a slice that is not there": {
+			`"ap50[screw]"`, `"map50{night}"`, `there is no slice "night" in this step`,
+		},
+		"a slice of everything": {
+			"      max_det: 100", "      max_det: 100\n      slices: [{name: all, where: {}}]", `where is empty: every image would belong to it`,
+		},
 		"two steps of one name": {
 			"- check: integrity", "- {check: integrity, name: a}\n    - {check: integrity, name: a}", `7:32: the name "a" is taken by step 1`,
 		},

@@ -55,7 +55,7 @@ func TestParseFillsInEveryField(t *testing.T) {
 					{Metric: "ap50[screw]", Op: ">=", Value: 0.6},
 				},
 				Compare:  &models.CompareSpec{Against: "production", NoWorseThan: 0.02, Metrics: []string{"map50", "map50_95"}},
-				Settings: json.RawMessage(`{"exclude":["images/0007.jpg"],"max_det":100,"convention":"coco","confidence":0.25}`),
+				Settings: json.RawMessage(`{"exclude":["images/0007.jpg"],"max_det":100,"convention":"coco","confidence":0.25,"compare_by":"bound"}`),
 			},
 			{
 				Name: "pytest", Run: "pytest code/tests --junitxml=report.xml", Timeout: 10 * time.Minute,

@@ -116,7 +116,7 @@ func stepMetrics(t *tree, path string, step stepDoc, check Check, parts []string
 
 func compareRules(t *tree, path string, step stepDoc, check Check, doc document) {
 	environments := slices.Sorted(maps.Keys(doc.Environments))
-	if against := string(step.Compare.Against); !slices.Contains(environments, against) {
+	if against := string(step.Compare.Against); step.Compare.Against.environment() && !slices.Contains(environments, against) {
 		t.at(path+".against", "there is no environment %q in this pipeline; %s", against, allowed(against, environments))
 		t.allow(environments)
 	}

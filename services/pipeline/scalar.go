@@ -20,7 +20,6 @@ type (
 	duration   string
 	memory     string
 	datasetRef string
-	name       string // of an environment
 	value      string // of an environment variable
 )
 
@@ -41,11 +40,6 @@ func (memory) JSONSchema() *jsonschema.Schema {
 // JSONSchema states the form of a data set's name and version.
 func (datasetRef) JSONSchema() *jsonschema.Schema {
 	return form(`^[A-Za-z0-9][A-Za-z0-9._-]*@[1-9][0-9]*$`, "A version of a data set as NAME@VERSION, such as shapes-val@1.")
-}
-
-// JSONSchema states the form of an environment's name.
-func (name) JSONSchema() *jsonschema.Schema {
-	return form(namePattern, "The name of an environment: lower-case letters, digits and dashes, at most 63.")
 }
 
 const (

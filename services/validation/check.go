@@ -88,6 +88,7 @@ type Subject struct {
 	files     Files
 	champions func(ctx context.Context, environment string) (*Subject, error)
 	attach    func(ctx context.Context, name string, body io.Reader) (models.Attachment, error)
+	kept      func(ctx context.Context, versionID int64, key, name string) (io.ReadCloser, error)
 	reuse     func(ctx context.Context, key string) ([]models.Measurement, error)
 	run       func(ctx context.Context, id string) (models.Run, error)
 }
@@ -97,10 +98,10 @@ func (s *Subject) Open(ctx context.Context, e models.ManifestEntry) (io.ReadClos
 	return s.files.Open(ctx, e)
 }
 
-// Champion gives what an environment runs, as a subject of the same step; nil
-// while it runs nothing.
-func (s *Subject) Champion(ctx context.Context, environment string) (*Subject, error) {
-	return s.champions(ctx, environment)
+// Champion gives what a step compares with (models.CompareSpec.Against), as a
+// subject of the same step; nil while there is nothing.
+func (s *Subject) Champion(ctx context.Context, against string) (*Subject, error) {
+	return s.champions(ctx, against)
 }
 
 // Measured gives what this version measured earlier under a report's key; nil

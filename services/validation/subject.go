@@ -30,9 +30,9 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 		files: s.Files,
 	}
 	subject.attach = s.attach(v.ID, index, dir)
-	subject.reuse, subject.run = s.measured(p.version.ID), s.trainingRun
+	subject.reuse, subject.kept, subject.run = s.measured(p.version.ID), s.kept, s.trainingRun
 	subject.champions = func(ctx context.Context, environment string) (*Subject, error) {
-		champion, err := s.champion(ctx, subject, environment)
+		champion, err := s.opponent(ctx, subject, environment)
 		if champion != nil {
 			champion.Progress = s.progress(ctx, v.ID, index) // it is counted anew
 		}

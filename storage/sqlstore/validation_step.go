@@ -150,15 +150,20 @@ func orEmpty[T any](list []T) []T {
 
 // Measured implements storage.ValidationStore.
 func (t validations) Measured(versionID int64, key string) ([]models.Measurement, error) {
+	step, err := t.MeasuredStep(versionID, key)
+	return step.Measurements, err
+}
+
+// MeasuredStep implements storage.ValidationStore.
+func (t validations) MeasuredStep(versionID int64, key string) (models.StepResult, error) {
 	var row validationStepRow
 	err := t.db.Where("measured_key = ? AND validation_id IN (?)", key,
 		t.db.Model(&validationRow{}).Where("version_id = ?", versionID).Select("id")).
 		Order("validation_id DESC").Take(&row).Error
 	if err != nil {
-		return nil, notFound(err, "not measured yet")
+		return models.StepResult{}, notFound(err, "not measured yet")
 	}
-	step, err := row.model()
-	return step.Measurements, err
+	return row.model()
 }
 
 // Result implements storage.ValidationStore.

@@ -36,9 +36,10 @@ type detectionSettings struct {
 	Convention string   `json:"convention,omitempty" jsonschema:"enum=coco,enum=ultralytics,default=coco" jsonschema_description:"The tool whose figures these agree with: pycocotools (coco) or ultralytics val."`
 	Confidence float64  `json:"confidence,omitempty" jsonschema:"minimum=0.001,maximum=1,default=0.25" jsonschema_description:"The confidence of precision_at, recall_at, f1_at and the confusion matrix: that at which the detector is used."`
 	Slices     []slice  `json:"slices,omitempty" jsonschema_description:"Parts of the data set whose figures are measured too, such as map50{night}."`
+	CompareBy  string   `json:"compare_by,omitempty" jsonschema:"enum=bound,enum=estimate,default=bound" jsonschema_description:"What no_worse_than is held against: the lower bound (95 %) of the difference, or the difference itself."`
 }
 
-var detectionDefaults = detectionSettings{MaxDet: 300, Convention: string(detection.COCO), Confidence: detection.DefaultOptions.Confidence}
+var detectionDefaults = detectionSettings{MaxDet: 300, Convention: string(detection.COCO), Confidence: detection.DefaultOptions.Confidence, CompareBy: byBound}
 
 // layout is how a model writes its boxes.
 type layout detection.Layout
@@ -111,7 +112,7 @@ func (d Detection) Run(ctx context.Context, s *validation.Subject) (models.Repor
 	if err := d.keep(ctx, s, evidence, images, &report); err != nil || s.Step.Compare == nil {
 		return report, err
 	}
-	return report, d.compare(ctx, s, settings, set, images, &report)
+	return report, d.compare(ctx, s, settings, set, images, evidence, &report)
 }
 
 // dataset opens the step's data set without the images it excludes.
@@ -150,7 +151,7 @@ func (d Detection) measure(
 		return report, nil, err
 	}
 	defer served.Stop()
-	report.Key = d.key(s, set, served)
+	report.Key = d.key(settings, set, served)
 	report.Facts = map[string]string{
 		"dataset": s.Step.Dataset.String(), "dataset_digest": "sha256:" + set.Digest,
 		"convention": settings.Convention, "runtime": served.Facts.Runtime,
@@ -203,6 +204,7 @@ func (Detection) facts(settings detectionSettings, seen sight, report *models.Re
 }
 
 // key names the measurement with all that it depends on but the version.
+<<<<<<< HEAD
 func (Detection) key(s *validation.Subject, set models.DatasetVersion, served *validation.Served) string {
 	return keyOf("detection 2", set.Digest, string(s.Step.Settings), served.Facts.Version, served.Facts.Runtime)
 }
@@ -210,6 +212,12 @@ func (Detection) key(s *validation.Subject, set models.DatasetVersion, served *v
 // keyOf names a measurement by all that it depends on.
 func keyOf(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
+=======
+func (Detection) key(settings detectionSettings, set models.DatasetVersion, served *validation.Served) string {
+	settings.CompareBy = ""
+	all := fmt.Sprintf("detection 2\n%s\n%+v\n%s\n%s", set.Digest, settings, served.Facts.Version, served.Facts.Runtime)
+	sum := sha256.Sum256([]byte(all))
+>>>>>>> d922493 (compare: a paired bootstrap over the images decides, against an environment, an alias or a version)
 	return hex.EncodeToString(sum[:])
 }
 

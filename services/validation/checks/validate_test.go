@@ -282,11 +282,45 @@ func TestTheChampionIsComparedOnTheSameData(t *testing.T) {
 	v := w.validate(w.register(onnxFiles(t, "v1")))
 	require.Equal(t, models.ValidationFailed, v.State)
 	require.Contains(t, v.Reason, "production's is 0.8")
+	require.Contains(t, v.Reason, "48 images cannot tell whether it is worse by more than 0.02")
+	require.Contains(t, v.Steps[0].Facts["compare map50"], "inconclusive: -0.03")
 	require.Equal(t, "m/1, measured now on the same data", v.Steps[0].Facts["champion"])
+	figures := measured(v.Steps[0])
 
 	require.Equal(t, models.ValidationPassed, w.validate(better).State, "what production runs is no worse than itself")
 	v = w.validate(w.register(onnxFiles(t, "v4-dynamic")))
 	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
 	require.Equal(t, "m/1, measured earlier on the same data", v.Steps[0].Facts["champion"])
 	require.NotNil(t, v.Steps[0].Measurements[0].Champion)
+	require.Contains(t, v.Steps[0].Facts["compare map50_95"], "no worse")
+
+	v = w.validate(w.register(onnxFiles(t, "v2-poor")))
+	require.Equal(t, models.ValidationFailed, v.State)
+	require.Contains(t, v.Reason, "worse by more than 0.02")
+	require.Contains(t, v.Steps[0].Facts["compare map50"], "worse: -0.4")
+
+	w.alias("best", better)
+	for against, want := range map[string]struct {
+		more  string
+		state models.ValidationState
+		says  string
+	}{
+		`"@best"`:       {"", models.ValidationFailed, "@best's is 0.8"},
+		`"@nobody"`:     {"", models.ValidationPassed, "@nobody runs no version yet"},
+		"{version: 1}":  {"", models.ValidationFailed, "version 1's is 0.8"},
+		"{version: 2}":  {"", models.ValidationPassed, "version 2's is 0.8"},
+		"{version: 99}": {"", models.ValidationErrored, "99"},
+		"production": {
+			", metrics: [\"map50{some}\"]}\n      slices: [{name: some, where: {image: val/images/001*}}]\n      compare_by: estimate #",
+			models.ValidationFailed, "map50{some} is",
+		},
+	} {
+		w.apply(detectionStep + "      compare: {against: " + against + ", no_worse_than: 0.02" + want.more + "}\n")
+		v = w.validate(w.register(onnxFiles(t, "v1")))
+		require.Equal(t, want.state, v.State, "%s: %s", against, v.Reason)
+		require.Contains(t, said(v.Steps[0]), want.says)
+		if want.more == "" && want.state != models.ValidationErrored {
+			require.Equal(t, figures, measured(v.Steps[0]), "what it is compared with changes no figure")
+		}
+	}
 }

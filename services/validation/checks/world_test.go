@@ -217,6 +217,14 @@ func said(s models.StepResult) string {
 	return strings.Join(append(lines, s.Reason), "\n")
 }
 
+// alias points an alias at a version.
+func (w *world) alias(name string, v models.Version) {
+	w.t.Helper()
+	require.NoError(w.t, w.db.InTx(w.t.Context(), func(tx storage.Tx) error {
+		return tx.RegisteredModels().SetAlias(v.ModelID, name, v.Number)
+	}))
+}
+
 // release makes a version what production runs.
 func (w *world) release(v models.Version) {
 	w.t.Helper()
