@@ -29,6 +29,7 @@ const (
 	inputSettings      = "settings"
 	inputServe         = "slipway_serve_digest"
 	inputRuntime       = "onnxruntime_digest"
+	inputCompare       = "compare"
 	inputChampion      = "champion"
 	inputChampionFiles = "champion_digest"
 )
@@ -67,8 +68,13 @@ func (s *Service) inputs(ctx context.Context, subject *Subject, declared pipelin
 		if subject.Step.Compare == nil {
 			return nil
 		}
-		champion, err := stable(tx, subject.Version.ModelID, subject.Step.Compare.Against)
-		if champion != nil {
+		compare, err := json.Marshal(subject.Step.Compare)
+		if err != nil {
+			return err
+		}
+		in[inputCompare] = string(compare) // a check that compares by itself judges by it
+		champion, err := opponent(tx, subject.Version, subject.Step.Compare.Against)
+		if err == nil && champion != nil {
 			entries, err := tx.Manifests().Get(champion.ID)
 			if err != nil {
 				return err

@@ -31,8 +31,8 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 	}
 	subject.attach = s.attach(v.ID, index, dir)
 	subject.reuse, subject.kept, subject.run = s.measured(p.version.ID), s.kept, s.trainingRun
-	subject.champions = func(ctx context.Context, environment string) (*Subject, error) {
-		champion, err := s.opponent(ctx, subject, environment)
+	subject.champions = func(ctx context.Context, against string) (*Subject, error) {
+		champion, err := s.champion(ctx, subject, against)
 		if champion != nil {
 			champion.Progress = s.progress(ctx, v.ID, index) // it is counted anew
 		}
@@ -41,13 +41,13 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 	return subject, os.MkdirAll(dir, 0o750)
 }
 
-// champion gives what an environment runs, as a subject of the same step.
-func (s *Service) champion(ctx context.Context, of *Subject, environment string) (*Subject, error) {
+// champion gives what a version is compared with, as a subject of the same step.
+func (s *Service) champion(ctx context.Context, of *Subject, against string) (*Subject, error) {
 	champion := *of
 	champion.Dir = filepath.Join(of.Dir, "champion")
 	var found *models.Version
 	err := s.DB.View(ctx, func(tx storage.Tx) (err error) {
-		found, err = stable(tx, of.Version.ModelID, environment)
+		found, err = opponent(tx, of.Version, against)
 		return err
 	})
 	if err != nil || found == nil {

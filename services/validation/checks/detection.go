@@ -75,7 +75,7 @@ var aboutFigures = map[string]string{
 // Declare implements validation.Check.
 func (Detection) Declare() pipeline.Check {
 	c := pipeline.Check{
-		Name: "detection", Version: 1, About: "average precision, recall and confusion on a labelled data set.",
+		Name: "detection", Version: 2, About: "average precision, recall and confusion on a labelled data set.",
 		Dataset: pipeline.Required, Compare: []string{"map50", "map50_95"},
 		Settings: detectionDefaults,
 	}
@@ -204,20 +204,14 @@ func (Detection) facts(settings detectionSettings, seen sight, report *models.Re
 }
 
 // key names the measurement with all that it depends on but the version.
-<<<<<<< HEAD
-func (Detection) key(s *validation.Subject, set models.DatasetVersion, served *validation.Served) string {
-	return keyOf("detection 2", set.Digest, string(s.Step.Settings), served.Facts.Version, served.Facts.Runtime)
+func (Detection) key(settings detectionSettings, set models.DatasetVersion, served *validation.Served) string {
+	settings.CompareBy = ""
+	return keyOf("detection 2", set.Digest, fmt.Sprintf("%+v", settings), served.Facts.Version, served.Facts.Runtime)
 }
 
 // keyOf names a measurement by all that it depends on.
 func keyOf(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
-=======
-func (Detection) key(settings detectionSettings, set models.DatasetVersion, served *validation.Served) string {
-	settings.CompareBy = ""
-	all := fmt.Sprintf("detection 2\n%s\n%+v\n%s\n%s", set.Digest, settings, served.Facts.Version, served.Facts.Runtime)
-	sum := sha256.Sum256([]byte(all))
->>>>>>> d922493 (compare: a paired bootstrap over the images decides, against an environment, an alias or a version)
 	return hex.EncodeToString(sum[:])
 }
 

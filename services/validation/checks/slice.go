@@ -88,8 +88,7 @@ func (w sliceWhere) hasRow(columns []models.Column, row []any) bool {
 // tell little: an average precision then has an interval of about ±0.1.
 const fewLabels = 100
 
-// measureSlices adds the figures of each slice: those over all classes, and
-// those of one class on which there is a threshold.
+// measureSlices adds the figures of each slice.
 func measureSlices(s *validation.Subject, list []slice, images []models.LabeledImage, ranked *detection.Ranked, report *models.Report) error {
 	for _, part := range list {
 		weights, n := make([]int32, len(images)), 0
@@ -105,18 +104,11 @@ func measureSlices(s *validation.Subject, list []slice, images []models.LabeledI
 		scores := ranked.Weighted(weights, detection.AllParts)
 		suffix := "{" + part.Name + "}"
 		for _, f := range append(scores.Figures(), counts(scores)...) {
-			name := f.Name + suffix
-			if promised(s.Step, name) || slices.Contains(detection.FigureNames, f.Name) || slices.Contains(countNames, f.Name) {
-				report.Measurements = append(report.Measurements, models.Measurement{Name: name, Value: f.Value})
-			}
+			report.Measurements = append(report.Measurements, models.Measurement{Name: f.Name + suffix, Value: f.Value})
 		}
 		if scores.Labels < fewLabels {
 			report.Findings = append(report.Findings, warning(suffix, "the slice %q has %d images with %d boxes: its figures tell little", part.Name, n, scores.Labels))
 		}
 	}
 	return nil
-}
-
-func promised(step models.StepSpec, metric string) bool {
-	return slices.ContainsFunc(step.Thresholds, func(t models.Threshold) bool { return t.Metric == metric })
 }
