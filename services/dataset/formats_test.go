@@ -7,6 +7,11 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -332,4 +337,38 @@ func TestTagsAreAPartOfTheVersion(t *testing.T) {
 	manifest[0].Tags = []string{"=x"}
 	_, _, err = s.Begin(t.Context(), "set", manifest, models.DatasetSettings{})
 	require.ErrorContains(t, err, `"=x" is no tag: a tag is a word or key=value`)
+}
+
+func TestTheSameLabelsInTwoFormatsAreTheSame(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..", "tests", "data", "shapes")
+	set := files{}
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		name, _ := filepath.Rel(root, path)
+		if name = filepath.ToSlash(name); strings.HasPrefix(name, "val/") || name == "data.yaml" || name == "instances.coco.json" {
+			set[name] = string(text)
+		}
+		return err
+	}))
+	s := newService(t)
+	yolo, inYOLO := opened(t, s, set)
+	coco, inCOCO := opened(t, s, set, models.DatasetSettings{Format: models.FormatCOCO})
+	require.Equal(t, yolo.Classes, coco.Classes)
+	require.Equal(t, yolo.Summary.Classes, coco.Summary.Classes)
+	require.Len(t, inCOCO, len(inYOLO))
+	for i, image := range inYOLO {
+		require.Equal(t, image.File, inCOCO[i].File)
+		require.Len(t, inCOCO[i].Boxes, len(image.Boxes))
+		for _, box := range image.Boxes {
+			require.True(t, slices.ContainsFunc(inCOCO[i].Boxes, func(other models.LabelBox) bool {
+				const near = 0.005
+				return other.Class == box.Class && math.Abs(other.CX-box.CX) < near && math.Abs(other.CY-box.CY) < near &&
+					math.Abs(other.Width-box.Width) < near && math.Abs(other.Height-box.Height) < near
+			}), "%s: %v is none of %v", image.File.Path, box, inCOCO[i].Boxes)
+		}
+	}
 }

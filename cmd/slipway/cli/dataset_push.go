@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -100,7 +102,8 @@ func (d *DatasetPush) upload(ctx context.Context, api *client.Client, version cl
 			return fmt.Errorf("the server asks for %s, which is not in %s", digest, d.Dir)
 		}
 		group.Go(func() error {
-			if err := putBlob(ctx, api, d.Name, version.Version, f, filepath.Join(d.Dir, filepath.FromSlash(f.Path)), sent); err != nil {
+			path := filepath.Join(d.Dir, filepath.FromSlash(f.Path))
+			if err := patiently(ctx, func() error { return putBlob(ctx, api, d.Name, version.Version, f, path, sent) }); err != nil {
 				return fmt.Errorf("%s: %w", f.Path, err)
 			}
 			sent.add(0, 1)
@@ -108,6 +111,31 @@ func (d *DatasetPush) upload(ctx context.Context, api *client.Client, version cl
 		})
 	}
 	return group.Wait()
+}
+
+// patiently does an upload again that failed for a moment, twice at most.
+func patiently(ctx context.Context, upload func() error) error {
+	err := upload()
+	for wait := 500 * time.Millisecond; wait <= time.Second && passing(err); wait *= 2 {
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+		err = upload()
+	}
+	return err
+}
+
+// passing tells whether trying again can help: the server is busy, or the
+// connection broke.
+func passing(err error) bool {
+	var refused *RemoteError
+	if errors.As(err, &refused) {
+		return refused.Status >= http.StatusInternalServerError || refused.Status == http.StatusTooManyRequests
+	}
+	var file *fs.PathError
+	return err != nil && !errors.As(err, &file)
 }
 
 // sending shows how far an upload is: by files, or by MB where few of them are
@@ -127,7 +155,7 @@ const (
 func (s *sending) add(bytes, files int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bytes, s.done = s.bytes+bytes, s.done+files
+	s.bytes, s.done = min(s.bytes+bytes, s.totalBytes), s.done+files // what is sent again counts once
 	if s.totalBytes > large*s.total {
 		s.bar.show("uploading", s.bytes/million, s.totalBytes/million, "MB")
 	} else if files > 0 {
