@@ -18,7 +18,7 @@ const (
 type Column struct {
 	Name     string     `json:"name"`
 	Type     ColumnType `json:"type"`
-	Missing  int64      `json:"missing"`            // rows without a value
+	Missing  int64      `json:"missing"`            // rows without a value, or with a NaN
 	Min      *float64   `json:"min,omitempty"`      // of numbers
 	Max      *float64   `json:"max,omitempty"`      // of numbers
 	Examples []string   `json:"examples,omitempty"` // the first few different values
