@@ -15,6 +15,7 @@ func All() []validation.Check {
 		Detection{},
 		Classification{},
 		Regression{},
+		Drift{},
 		Robustness{},
 		Latency{},
 		Metrics{},
