@@ -186,10 +186,25 @@ func manifests(t *testing.T, db storage.DB) {
 		require.NoError(t, err)
 		require.Len(t, under, 2)
 		require.Equal(t, "new", under[1].SHA256)
+		var pages []string
+		for after := ""; ; after = pages[len(pages)-1] {
+			page, err := tx.Artifacts().Page("1", after, 2)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(page), 2)
+			if len(page) == 0 {
+				break
+			}
+			for _, a := range page {
+				pages = append(pages, a.Key)
+			}
+		}
+		require.Equal(t, []string{"1/a", "1/a/x", "1/a0", "1/ab", "1/b"}, pages)
+		require.NoError(t, tx.Artifacts().ForgetKeys([]string{"1/ab", "1/a0", "none"}))
+		require.NoError(t, tx.Artifacts().ForgetKeys(nil))
 		require.NoError(t, tx.Artifacts().Forget("1/a"))
 		under, err = tx.Artifacts().Under("1")
 		require.NoError(t, err)
-		require.Len(t, under, 3)
+		require.Len(t, under, 1)
 
 		now, err := tx.Now()
 		require.NoError(t, err)

@@ -29,7 +29,8 @@ type Doctor struct {
 func (*Doctor) Help() string {
 	return `Looks at what the server needs on this machine and says, for what is missing,
 what does not work without it and how to mend that. Fails where models cannot be
-validated, built or served.`
+validated, built or served, or files not kept. Give it the server's variables or
+flags.`
 }
 
 // looked is what one look found.

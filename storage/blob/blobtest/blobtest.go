@@ -33,6 +33,7 @@ func Exercise(t *testing.T, open func(t *testing.T) blob.Store, not ...string) {
 		"an overwrite replaces the whole":                  overwrite,
 		"a folder lists its direct children":               list,
 		"a walk meets every object once":                   walk,
+		"children are told of while they go":               each,
 		"a copy outlives its source":                       copies,
 		"a delete takes an object or a folder":             deletes,
 		"a caller who leaves stores nothing":               cancelled,
@@ -237,18 +238,51 @@ func walk(t *testing.T, s blob.Store) {
 	require.Empty(t, walked(t, s, "n"))
 	stop := errors.New("enough")
 	require.ErrorIs(t, s.Walk(t.Context(), "m", func(blob.Object) error { return stop }), stop)
+	fill(t, s, 2500)
+	require.Len(t, walked(t, s, "many"), 2500)
+}
+
+// fill puts so many objects, tens of them, into a folder many.
+func fill(t *testing.T, s blob.Store, objects int) {
+	t.Helper()
 	var wg sync.WaitGroup
 	for part := range 10 {
 		wg.Go(func() {
-			for i := range 250 {
-				if _, err := s.Put(t.Context(), fmt.Sprintf("many/%04d", part*250+i), strings.NewReader(""), 0); err != nil {
+			for i := range objects / 10 {
+				if _, err := s.Put(t.Context(), fmt.Sprintf("many/%04d", part*objects/10+i), strings.NewReader(""), 0); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	require.Len(t, walked(t, s, "many"), 2500)
+}
+
+func each(t *testing.T, s blob.Store) {
+	put(t, s, "many/folder/x", "1")
+	put(t, s, "many/folder/y", "1")
+	const objects = 2200
+	fill(t, s, objects)
+	names := map[string]int{}
+	var told []string
+	require.NoError(t, s.Each(t.Context(), "many", func(e blob.Entry) error {
+		names[e.Name]++
+		require.Equal(t, e.Name == "folder", e.IsDir)
+		if told = append(told, "many/"+e.Name); len(told) < 400 {
+			return nil
+		}
+		err := s.DeleteFiles(t.Context(), told)
+		told = told[:0]
+		return err
+	}))
+	require.Len(t, names, objects+1)
+	for name, times := range names {
+		require.Equal(t, 1, times, name)
+	}
+	stop := errors.New("enough")
+	require.ErrorIs(t, s.Each(t.Context(), "many", func(blob.Entry) error { return stop }), stop)
+	require.NoError(t, s.Each(t.Context(), "none", func(blob.Entry) error { return stop }))
+	require.Error(t, s.Each(t.Context(), "../x", func(blob.Entry) error { return nil }))
 }
 
 func copies(t *testing.T, s blob.Store) {
