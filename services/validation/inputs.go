@@ -47,7 +47,7 @@ func (s *Service) inputs(ctx context.Context, subject *Subject, declared pipelin
 	if err != nil {
 		return nil, err
 	}
-	if settings != "" {
+	if settings != "" && settings != "{}" {
 		in[inputSettings] = settings
 	}
 	if !declared.Guard { // a guard runs nothing

@@ -93,7 +93,7 @@ func orNone(text string) string {
 // times, what a machine does in a time, and what it needs of itself.
 func varies(metric string) bool {
 	metric, _, _ = strings.Cut(metric, "[")
-	return slices.ContainsFunc([]string{"_ms", "_s", "_mb", "_per_s", "_per_second", "_rps", "_cores", "_percent_cpu"}, func(unit string) bool {
+	return slices.ContainsFunc([]string{"_ms", "_s", "_mb", "_per_s", "_per_second", "_cores", "throughput"}, func(unit string) bool {
 		return strings.HasSuffix(metric, unit)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -101,6 +102,10 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, result 
 		defer cancel()
 		if report, err = safely(stepCtx, s.Checks[at], subject); err == nil {
 			err = keepFigures(stepCtx, subject, &report)
+		}
+		// What it is compared with may have moved on while it looked.
+		if now, moved := s.inputs(ctx, subject, s.Checks[at].Declare()); moved != nil || !maps.Equal(now, result.Inputs) {
+			result.InputsKey = ""
 		}
 		if errors.Is(stepCtx.Err(), context.DeadlineExceeded) && ctx.Err() == nil && err != nil {
 			return models.Errorf(models.KindInvalid, "still running after %s, its timeout", spec.Timeout).Because(err)
