@@ -67,8 +67,8 @@ func (s *Service) put(ctx context.Context, f models.DatasetFile, body io.Reader)
 		return seen, err
 	}
 	defer b.buffered.Release(f.Size)
-	var data bytes.Buffer
-	if _, err = s.Blobs.Put(ctx, key(f.SHA256), io.TeeReader(io.LimitReader(body, f.Size+1), &data), f.Size); err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, f.Size))
+	if _, err = s.Blobs.Put(ctx, key(f.SHA256), io.TeeReader(io.LimitReader(body, f.Size+1), data), f.Size); err != nil {
 		return seen, err
 	}
 	return b.see(data.Bytes()), nil

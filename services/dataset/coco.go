@@ -199,7 +199,8 @@ func (j *cocoJoin) find(image cocoImage, byBase map[string][]models.DatasetFile)
 func (j *cocoJoin) sizes() {
 	j.frames = make([]models.ImageFacts, len(j.entries))
 	for i, image := range j.entries {
-		seen := j.pictures[j.contents.images[i].File.SHA256]
+		file := j.contents.images[i].File
+		seen := j.pictures[file.SHA256]
 		said := models.ImageFacts{Width: int(image.Width), Height: int(image.Height)}
 		switch {
 		case said.Width <= 0 || said.Height <= 0:
@@ -208,6 +209,7 @@ func (j *cocoJoin) sizes() {
 				j.faults.add(j.at(image.line), "image %s, %q: width and height are missing, and the picture does not decode", image.ID, image.FileName)
 			}
 		case seen.Width == 0 || (said.Width == seen.Width && said.Height == seen.Height):
+		case tooLarge(file.Size, seen.Width, seen.Height) && said.Width == seen.Height && said.Height == seen.Width: // it may be turned
 		case seen.Turned && said.Width == seen.Height && said.Height == seen.Width:
 			j.faults.add(j.at(image.line), "image %s, %q: its labels are for the picture as it is stored, %dx%d, which its EXIF orientation turns to %dx%d: store it upright, or label it so",
 				image.ID, image.FileName, said.Width, said.Height, seen.Width, seen.Height)

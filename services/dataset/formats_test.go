@@ -2,7 +2,9 @@ package dataset_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -36,6 +38,16 @@ func jpegOf(t *testing.T, width, height int, orientation byte) string {
 	require.NoError(t, jpeg.Encode(&out, canvas(width, height, 90), nil))
 	exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string([]byte{orientation}) + "\x00\x00\x00\x00\x00\x00"
 	return out.String()[:2] + exif + out.String()[2:]
+}
+
+// hugePNG makes a picture that says to be large.
+func hugePNG(t *testing.T, width, height uint32) string {
+	t.Helper()
+	data := []byte(pngOf(t, 8, 8, 1))
+	binary.BigEndian.PutUint32(data[16:], width)
+	binary.BigEndian.PutUint32(data[20:], height)
+	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))
+	return string(data)
 }
 
 func canvas(width, height int, shade uint8) image.Image {
@@ -222,6 +234,8 @@ func TestLabelsOfAPictureAsItIsStoredAreRefused(t *testing.T) {
 	}
 	_, images := opened(t, newService(t), set(20, 40))
 	require.InDelta(t, 0.175, images[0].Boxes[0].CX, 1e-9, "of the upright picture")
+	_, images = opened(t, newService(t), set(7000, 8000).with("a.jpg", hugePNG(t, 8000, 7000)))
+	require.InDelta(t, 3.5/7000, images[0].Boxes[0].CX, 1e-9, "one so large is not decoded, and may be turned")
 	_, err := pushed(t, newService(t), set(40, 20))
 	require.ErrorContains(t, err, "its labels are for the picture as it is stored, 40x20, which its EXIF orientation turns to 20x40")
 }

@@ -50,7 +50,7 @@ func (b *bounds) see(data []byte) (seen models.ImageFacts) {
 		}
 	}()
 	header, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err == nil && header.Width > 0 && header.Height > 0 && int64(header.Width)*int64(header.Height) > maxPixels {
+	if err == nil && header.Width > 0 && header.Height > 0 && tooLarge(int64(len(data)), header.Width, header.Height) {
 		return models.ImageFacts{Width: header.Width, Height: header.Height}
 	}
 	upright, err := detection.Decode(data)
@@ -58,6 +58,12 @@ func (b *bounds) see(data []byte) (seen models.ImageFacts) {
 		return models.ImageFacts{Fault: plain(err.Error())}
 	}
 	return models.ImageFacts{Width: upright.Width, Height: upright.Height, Turned: upright.Width != header.Width}
+}
+
+// tooLarge tells whether a picture is judged by its header alone, which does
+// not say whether it is turned.
+func tooLarge(size int64, width, height int) bool {
+	return size > maxPicture || int64(width)*int64(height) > maxPixels
 }
 
 // plain makes text that every database keeps.

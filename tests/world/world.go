@@ -51,7 +51,7 @@ func StartIn(t testing.TB, dir string, changes ...func(*config.Config)) *World {
 	t.Helper()
 	cfg := config.Config{
 		Host: "127.0.0.1", DataDir: dir, ServeArtifacts: true, Presigned: true, RuntimeDir: filepath.Join(Root(), "bin"),
-		LogToRuns: true, Python: "python3", AllowSteps: []string{"process"}, HeavyJobs: 2,
+		LogToRuns: true, Python: "python3", AllowSteps: []string{"process"}, HeavyJobs: 2, DatasetCache: 1,
 	}
 	for _, change := range changes {
 		change(&cfg)

@@ -17,10 +17,18 @@ func TestWhatPandasWrites(t *testing.T) {
 	require.NoError(t, err)
 	columns, got := rows(t, models.FormatParquet, file(t, "pandas.parquet", data))
 	require.Equal(t, []models.Column{
-		{Name: "width", Type: models.ColumnFloat}, {Name: "count", Type: models.ColumnInt}, {Name: "small", Type: models.ColumnInt},
-		{Name: "kind", Type: models.ColumnText}, {Name: "note", Type: models.ColumnText}, {Name: "good", Type: models.ColumnBool},
-		{Name: "made", Type: models.ColumnTime}, {Name: "zoned", Type: models.ColumnTime}, {Name: "day", Type: models.ColumnTime},
-		{Name: "price", Type: models.ColumnFloat}, {Name: "several", Type: models.ColumnNested}, {Name: "__index_level_0__", Type: models.ColumnInt},
+		{Name: "width", Type: models.ColumnFloat},
+		{Name: "count", Type: models.ColumnInt},
+		{Name: "small", Type: models.ColumnInt},
+		{Name: "kind", Type: models.ColumnText},
+		{Name: "note", Type: models.ColumnText},
+		{Name: "good", Type: models.ColumnBool},
+		{Name: "made", Type: models.ColumnTime},
+		{Name: "zoned", Type: models.ColumnTime},
+		{Name: "day", Type: models.ColumnTime},
+		{Name: "price", Type: models.ColumnFloat},
+		{Name: "several", Type: models.ColumnNested},
+		{Name: "__index_level_0__", Type: models.ColumnInt},
 	}, columns)
 	zoned := time.Date(2026, 1, 2, 1, 4, 5, 0, time.UTC)
 	require.Equal(t, [][]any{
