@@ -85,12 +85,20 @@ func (c *classified) ask(ctx context.Context, in input, width, height int, file 
 	if err != nil {
 		return predicted{}, models.Errorf(models.KindInvalid, "%s does not decode (%v): mend the data set, or name it under exclude", file.Path, err)
 	}
-	t := tensor{Name: in.Name, Datatype: "FP32", Shape: []int64{1, 3, int64(height), int64(width)}, raw: c.settings.Picture.pixels(picture, width, height)}
-	answer, err := noise{inputs: []tensor{t}}.question(c.s.Version.Model).ask(ctx, c.served)
+	said, err := c.tell(ctx, in, width, height, picture)
 	var no *refusedError
 	if errors.As(err, &no) {
 		no.message = file.Path + ": " + no.message
-		return predicted{}, no
+	}
+	return said, err
+}
+
+// tell asks the model for one picture.
+func (c *classified) tell(ctx context.Context, in input, width, height int, picture detection.Image) (predicted, error) {
+	t := tensor{Name: in.Name, Datatype: "FP32", Shape: []int64{1, 3, int64(height), int64(width)}, raw: c.settings.Picture.pixels(picture, width, height)}
+	answer, err := noise{inputs: []tensor{t}}.question(c.s.Version.Model).ask(ctx, c.served)
+	if err != nil {
+		return predicted{}, err
 	}
 	said := predicted{rows: 1, numbers: map[string][]float64{}}
 	for _, out := range answer.outputs {
@@ -98,7 +106,7 @@ func (c *classified) ask(ctx context.Context, in input, width, height int, file 
 			said.numbers[out.Name] = all
 		}
 	}
-	if err == nil && len(said.numbers) == 0 {
+	if len(said.numbers) == 0 {
 		var names []string
 		for _, out := range answer.outputs {
 			names = append(names, out.Name+" "+out.Datatype)

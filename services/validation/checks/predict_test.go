@@ -209,8 +209,9 @@ func TestClassificationOfPictures(t *testing.T) {
 	}
 }
 
-// pooling is a model of FP32 [1,3,8,8] that gives the mean of each plane.
-func pooling() string {
+// pooling is a model of FP32 [1,3,8,8] that gives the mean of each plane, after
+// operators that change it.
+func pooling(more ...string) string {
 	value := func(name string, dims ...int64) string {
 		var shape message
 		for _, n := range dims {
@@ -219,7 +220,14 @@ func pooling() string {
 		return string(message{}.text(1, name).text(2, string(message{}.text(1, string(message{}.number(1, 1).text(2, string(shape)))))))
 	}
 	pool := message{}.text(1, "x").text(2, "p").text(4, "GlobalAveragePool")
-	flat := message{}.text(1, "p").text(2, "y").text(4, "Flatten")
-	graph := message{}.text(1, string(pool)).text(1, string(flat)).text(2, "g").text(11, value("x", 1, 3, 8, 8)).text(12, value("y", 1, 3))
+	from := "p"
+	graph := message{}.text(1, string(pool))
+	for i, operator := range more {
+		to := string(rune('a' + i))
+		graph = graph.text(1, string(message{}.text(1, from).text(2, to).text(4, operator)))
+		from = to
+	}
+	flat := message{}.text(1, from).text(2, "y").text(4, "Flatten")
+	graph = graph.text(1, string(flat)).text(2, "g").text(11, value("x", 1, 3, 8, 8)).text(12, value("y", 1, 3))
 	return string(message{}.number(1, 8).text(7, string(graph)).text(8, string(message{}.text(1, "").number(2, 17))))
 }

@@ -14,14 +14,17 @@ import (
 )
 
 // Robustness changes the pictures of a data set and measures how far a detector
-// falls, and asks pictures that no data set holds.
+// or a classifier falls, and asks pictures that no data set holds.
 type Robustness struct{}
 
 // robustnessSettings are the fields of a step.
 type robustnessSettings struct {
-	Changes  []change `json:"changes,omitempty" jsonschema:"uniqueItems=true" jsonschema_description:"What robustness does to pictures; all but flip_vertical by default, and no flips where a class is named for a side."`
-	Strength float64  `json:"strength,omitempty" jsonschema:"exclusiveMinimum=0,maximum=4" jsonschema_description:"How strong the changes of robustness are; 1 is the usual."`
-	Sample   int      `json:"sample,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"Images that robustness changes, evenly picked (200)."`
+	Changes  []change      `json:"changes,omitempty" jsonschema:"uniqueItems=true" jsonschema_description:"What robustness does to pictures; all but flip_vertical by default, and no flips where a class is named for a side."`
+	Strength float64       `json:"strength,omitempty" jsonschema:"exclusiveMinimum=0,maximum=4" jsonschema_description:"How strong the changes of robustness are; 1 is the usual."`
+	Classes  []string      `json:"classes,omitempty" jsonschema:"minItems=2" jsonschema_description:"The classes in the order of the model's output; by default those of its metadata, else the data set's in their order."`
+	Output   string        `json:"output,omitempty" jsonschema_description:"The output that is judged, where the model has several."`
+	Picture  pictureFitted `json:"picture,omitempty"`
+	Sample   int           `json:"sample,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"Images that robustness changes, evenly picked (200)."`
 }
 
 // change names a transform.
@@ -39,7 +42,7 @@ func (change) JSONSchema() *jsonschema.Schema {
 // Declare implements validation.Check.
 func (Robustness) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "robustness", About: "how far a detector falls on changed pictures, and whether it answers odd ones.",
+		Name: "robustness", About: "how far a detector or classifier falls on changed pictures, and whether it answers odd ones.",
 		Dataset: pipeline.Required, Settings: robustnessSettings{Strength: 1, Sample: 200},
 		Measures: []pipeline.Measure{
 			{Name: "map50", Share: true, About: "mAP50 on the images as they are"},
@@ -49,6 +52,10 @@ func (Robustness) Declare() pipeline.Check {
 			{Name: "map50_drop[CLASS]", Lower: true, About: "how far mAP50 falls by it"},
 			{Name: "map50_95_drop[CLASS]", Lower: true, About: "how far mAP50-95 falls by it"},
 			{Name: "worst_map50_drop", Lower: true, About: "the largest fall of mAP50"},
+			{Name: "accuracy", Share: true, About: "of a classifier, on the images as they are"},
+			{Name: "accuracy[CLASS]", Share: true, About: "after a change"},
+			{Name: "accuracy_drop[CLASS]", Lower: true, About: "how far it falls by it"},
+			{Name: "worst_accuracy_drop", Lower: true, About: "its largest fall"},
 			{Name: "unanswered", Lower: true, About: "pictures, changed and odd ones, that the model does not answer in numbers"},
 			{Name: "images", About: "images that were changed"},
 		},
@@ -79,6 +86,12 @@ func (r Robustness) Run(ctx context.Context, s *validation.Subject) (models.Repo
 	report.Facts = map[string]string{
 		"dataset": s.Step.Dataset.String(), "dataset_digest": "sha256:" + set.Digest, "runtime": served.Facts.Runtime,
 		"changes": strings.Join(changeNames(chosen), ", "), "strength": fmt.Sprint(settings.Strength),
+	}
+	if set.Format.Task() == models.TaskClassification {
+		return report, (&shaken{
+			classified: &classified{s: s, served: served, set: set, settings: classificationSettings{Classes: settings.Classes, Output: settings.Output, Picture: settings.Picture}},
+			images:     spread(images, settings.Sample), strength: settings.Strength, changes: chosen,
+		}).run(ctx, &report)
 	}
 	odd, err := probe(ctx, s, served, len(set.Classes))
 	if err != nil {

@@ -33,12 +33,28 @@ func probe(ctx context.Context, s *validation.Subject, served *validation.Served
 	if err != nil || o.noDetector {
 		return o, err
 	}
+	for _, p := range oddPictures(width, height) {
+		fault, err := o.ask(ctx, s, served, flat(p.width, p.height, p.value), classes)
+		if err != nil {
+			return o, err
+		}
+		o.note(p.name, fault)
+	}
+	return o, nil
+}
+
+// oddPicture is one that no data set holds.
+type oddPicture struct {
+	name          string
+	width, height int
+	value         func() uint8
+}
+
+// oddPictures are those that live traffic brings; width and height are the
+// model's input's.
+func oddPictures(width, height int) []oddPicture {
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // noise, no secret
-	for _, p := range []struct {
-		name          string
-		width, height int
-		value         func() uint8
-	}{
+	return []oddPicture{
 		{"an all-black picture", width, height, func() uint8 { return 0 }},
 		{"an all-white picture", width, height, func() uint8 { return 255 }},
 		{"a grey picture", width, height, func() uint8 { return 128 }},
@@ -46,19 +62,18 @@ func probe(ctx context.Context, s *validation.Subject, served *validation.Served
 		{"a picture of 1x1 pixels", 1, 1, func() uint8 { return 128 }},
 		{"a picture of 4000x3000 pixels", 4000, 3000, func() uint8 { return 200 }},
 		{"a picture of 2000x1 pixels", 2000, 1, func() uint8 { return 90 }},
-	} {
-		fault, err := o.ask(ctx, s, served, flat(p.width, p.height, p.value), classes)
-		if err != nil {
-			return o, err
-		}
-		if fault != "" {
-			f := problem("model", "it does not answer %s: %s", p.name, fault)
-			f.Remedy = "such pictures come with live traffic (a covered lens, a flash, a broken upload): mend the export's preprocessing"
-			o.findings = append(o.findings, f)
-			o.unanswered++
-		}
 	}
-	return o, nil
+}
+
+// note keeps what is wrong with the answer to an odd picture; "" is nothing.
+func (o *odd) note(name, fault string) {
+	if fault == "" {
+		return
+	}
+	f := problem("model", "it does not answer %s: %s", name, fault)
+	f.Remedy = "such pictures come with live traffic (a covered lens, a flash, a broken upload): mend the export's preprocessing"
+	o.findings = append(o.findings, f)
+	o.unanswered++
 }
 
 // inputSize asks a small picture for the size of the model's input. A picture

@@ -1,6 +1,8 @@
 package checks_test
 
 import (
+	"fmt"
+	"image/color"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -85,6 +87,48 @@ func TestRobustnessOnOtherInput(t *testing.T) {
 			v := w.validate(w.register(tt.model))
 			require.Equal(t, tt.state, v.State, v.Reason)
 			require.Contains(t, said(v.Steps[0]), tt.want)
+		})
+	}
+}
+
+func TestRobustnessOfAClassifier(t *testing.T) {
+	t.Parallel()
+	all := files{}
+	for i := range 4 {
+		shade := uint8(200 + i)
+		all[fmt.Sprintf("blue/%d.png", i)] = painted(t, color.RGBA{B: shade, A: 255})
+		all[fmt.Sprintf("red/%d.png", i)] = painted(t, color.RGBA{R: shade, A: 255})
+	}
+	tests := map[string]struct {
+		model  string
+		fields string
+		state  models.ValidationState
+		want   string
+		clean  float64
+	}{
+		"one that nothing confuses": {pooling(), "classes: [red, green, blue]\n      thresholds: {worst_accuracy_drop: \"<= 0\"}", models.ValidationPassed, "", 1},
+		"in another order":          {pooling(), "classes: [green, blue, red]", models.ValidationPassed, "", 0},
+		"one that fails in the dark": {
+			pooling("Log", "Neg"), "classes: [red, green, blue]\n      changes: [blur]", models.ValidationFailed, "it does not answer an all-black picture: values of output \"y\" are no numbers", 0,
+		},
+		"no classifier": {made{operators: []string{"Sqrt"}}.onnx(), "changes: [blur]", models.ValidationFailed, "a classifier of pictures takes one FP32", 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.needServe()
+			w.pushAll("set", all)
+			w.apply("    - check: robustness\n      dataset: set@1\n      " + tt.fields + "\n")
+			v := w.validate(w.register(plain(tt.model)))
+			require.Equal(t, tt.state, v.State, v.Reason)
+			require.Contains(t, said(v.Steps[0]), tt.want)
+			if tt.state == models.ValidationPassed {
+				got := measured(v.Steps[0])
+				require.InDelta(t, tt.clean, got["accuracy"], 1e-12)
+				require.InDelta(t, got["accuracy"]-got["accuracy[jpeg]"], got["accuracy_drop[jpeg]"], 1e-12)
+				require.NotContains(t, got, "map50")
+			}
 		})
 	}
 }

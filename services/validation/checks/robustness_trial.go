@@ -49,18 +49,9 @@ func (t *trial) run(ctx context.Context) error {
 // image asks one image as it is and after each change.
 func (t *trial) image(ctx context.Context, i int) error {
 	file := t.images[i].File
-	body, err := t.s.Datasets.Read(ctx, file)
+	original, err := readPicture(ctx, t.s, file)
 	if err != nil {
 		return err
-	}
-	text, err := io.ReadAll(body)
-	_ = body.Close()
-	if err != nil {
-		return fmt.Errorf("read %s: %w", file.Path, err)
-	}
-	original, err := detection.Decode(text)
-	if err != nil {
-		return models.Errorf(models.KindInvalid, "%s does not decode: %v", file.Path, err)
 	}
 	for n := range t.seen {
 		changed := original
@@ -86,6 +77,24 @@ func (t *trial) image(ctx context.Context, i int) error {
 	return nil
 }
 
+// readPicture reads and decodes an image of a data set.
+func readPicture(ctx context.Context, s *validation.Subject, file models.DatasetFile) (detection.Image, error) {
+	body, err := s.Datasets.Read(ctx, file)
+	if err != nil {
+		return detection.Image{}, err
+	}
+	text, err := io.ReadAll(body)
+	_ = body.Close()
+	if err != nil {
+		return detection.Image{}, fmt.Errorf("read %s: %w", file.Path, err)
+	}
+	picture, err := detection.Decode(text)
+	if err != nil {
+		return picture, models.Errorf(models.KindInvalid, "%s does not decode: %v", file.Path, err)
+	}
+	return picture, nil
+}
+
 // report makes measurements and findings of what was seen.
 func (t *trial) report(report *models.Report, odd odd) error {
 	meta, err := detection.ParseMeta(t.served.Facts.Model.Metadata)
@@ -107,12 +116,9 @@ func (t *trial) report(report *models.Report, odd odd) error {
 	}
 	add("map50", clean.MAP50)
 	add("map50_95", clean.MAP5095)
-	chart := models.Chart{
-		Title: "Fall by change", Kind: models.ChartBars, Y: "mAP50 lost", About: "How far mAP50 falls when the pictures are changed.",
-		Series: []models.Series{{Name: t.s.Version.Ref()}},
-	}
+	var drops []float64
 	for n := range t.seen {
-		name := "the images as they are"
+		name := unchanged
 		if n > 0 {
 			name = t.changes[n-1].name
 			after := t.score(n, classes)
@@ -122,23 +128,45 @@ func (t *trial) report(report *models.Report, odd odd) error {
 			add("map50_drop["+name+"]", drop)
 			add("map50_95_drop["+name+"]", clean.MAP5095-after.MAP5095)
 			worst = max(worst, drop)
-			chart.Labels, chart.Series[0].Y = append(chart.Labels, name), append(chart.Series[0].Y, drop)
+			drops = append(drops, drop)
 		}
-		unanswered += t.failures(n, name, report)
+		unanswered += unansweredAfter(name, t.images, t.faults(n), report)
 	}
 	add("worst_map50_drop", worst)
 	add("unanswered", float64(unanswered))
 	add("images", float64(len(t.images)))
-	report.Figures.Charts = append(report.Figures.Charts, chart)
+	report.Figures.Charts = append(report.Figures.Charts, falls("mAP50", t.s.Version.Ref(), t.changes, drops))
 	return nil
 }
 
-// failures counts the pictures that the model does not answer after a change,
-// and says so once.
-func (t *trial) failures(n int, name string, report *models.Report) int {
-	count, first := 0, -1
+// unchanged names the pictures before any change.
+const unchanged = "the images as they are"
+
+// falls draws how far a figure falls by each change.
+func falls(figure, version string, changes []transform, drops []float64) models.Chart {
+	return models.Chart{
+		Title: "Fall by change", Kind: models.ChartBars, Y: figure + " lost", About: "How far " + figure + " falls when the pictures are changed.",
+		Labels: changeNames(changes), Series: []models.Series{{Name: version, Y: drops}},
+	}
+}
+
+// faults says why each image has no answer after a change; "" where it has.
+func (t *trial) faults(n int) []string {
+	words := make([]string, len(t.images))
 	for i, seen := range t.seen[n] {
 		if seen.fault != none {
+			words[i] = seen.words
+		}
+	}
+	return words
+}
+
+// unansweredAfter counts the pictures that the model does not answer after a
+// change, and says so once.
+func unansweredAfter(name string, images []models.LabeledImage, faults []string, report *models.Report) int {
+	count, first := 0, -1
+	for i, fault := range faults {
+		if fault != "" {
 			if count++; first < 0 {
 				first = i
 			}
@@ -146,7 +174,7 @@ func (t *trial) failures(n int, name string, report *models.Report) int {
 	}
 	if count > 0 {
 		report.Findings = append(report.Findings, problem(name, "it does not answer %d of %d images (%s), %s first: %s",
-			count, len(t.images), name, t.images[first].File.Path, t.seen[n][first].words))
+			count, len(images), name, images[first].File.Path, faults[first]))
 	}
 	return count
 }
