@@ -16,6 +16,7 @@ func All() []validation.Check {
 		Classification{},
 		Regression{},
 		Drift{},
+		Dataset{},
 		Robustness{},
 		Latency{},
 		Metrics{},

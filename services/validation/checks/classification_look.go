@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -72,18 +70,9 @@ func pictureSize(inputs []input, metadata map[string]string) (width, height int,
 }
 
 func (c *classified) ask(ctx context.Context, in input, width, height int, file models.DatasetFile) (predicted, error) {
-	body, err := c.s.Datasets.Read(ctx, file)
+	picture, err := decoded(ctx, c.s, file)
 	if err != nil {
 		return predicted{}, err
-	}
-	text, err := io.ReadAll(body)
-	_ = body.Close()
-	if err != nil {
-		return predicted{}, fmt.Errorf("read %s: %w", file.Path, err)
-	}
-	picture, err := detection.Decode(text)
-	if err != nil {
-		return predicted{}, models.Errorf(models.KindInvalid, "%s does not decode (%v): mend the data set, or name it under exclude", file.Path, err)
 	}
 	said, err := c.tell(ctx, in, width, height, picture)
 	var no *refusedError

@@ -3,7 +3,6 @@ package checks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-ml/slipway/models"
-	"github.com/slipway-ml/slipway/services/detection"
 	"github.com/slipway-ml/slipway/services/drift"
 	"github.com/slipway-ml/slipway/services/validation"
 )
@@ -157,18 +155,9 @@ func (f *features) pictures(ctx context.Context, s *validation.Subject, classes 
 var pictureFeatures = []string{"width", "height", "brightness", "contrast", "red", "green", "blue", "sharpness"}
 
 func describePicture(ctx context.Context, s *validation.Subject, file models.DatasetFile) ([]float64, error) {
-	body, err := s.Datasets.Read(ctx, file)
+	picture, err := decoded(ctx, s, file)
 	if err != nil {
 		return nil, err
-	}
-	text, err := io.ReadAll(body)
-	_ = body.Close()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file.Path, err)
-	}
-	picture, err := detection.Decode(text)
-	if err != nil {
-		return nil, models.Errorf(models.KindInvalid, "%s does not decode (%v): mend the data set", file.Path, err)
 	}
 	var sum [3]float64
 	var light, squares, steps float64
