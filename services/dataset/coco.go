@@ -13,6 +13,9 @@ import (
 	"github.com/slipway-ml/slipway/models"
 )
 
+// maxInstances bounds a COCO file: its boxes are held in memory.
+const maxInstances = 1 << 30
+
 // sniffed is how much of a JSON file tells whether it is COCO's.
 const sniffed = 64 << 10
 
@@ -50,6 +53,9 @@ func (r *reading) coco(ctx context.Context, c *contents) error {
 		}
 		return models.Errorf(models.KindInvalid, "instances.json: there has to be one COCO file (images, annotations, categories), and there are %d: %s; push each part of a data set by itself",
 			len(found), strings.Join(names, ", "))
+	}
+	if found[0].Size > maxInstances {
+		return models.Errorf(models.KindInvalid, "%s: %d bytes are too many for a COCO file, at most %d: leave out segmentations, or split the data set", found[0].Path, found[0].Size, maxInstances)
 	}
 	body, err := r.Read(ctx, found[0])
 	if err != nil {

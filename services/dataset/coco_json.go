@@ -136,8 +136,26 @@ func (c *cocoReader) part(name string) error {
 			return err
 		})
 	}
-	var skipped json.RawMessage
-	return c.dec.Decode(&skipped)
+	return c.skip()
+}
+
+// skip passes over a value without holding it.
+func (c *cocoReader) skip() error {
+	for depth := 0; ; {
+		token, err := c.dec.Token()
+		if err != nil {
+			return err
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
 }
 
 // each calls fn for every element of a list, with the line that it begins on.
@@ -176,46 +194,6 @@ func (c *cocoReader) image(raw json.RawMessage, line int) error {
 	}
 	c.images = append(c.images, image)
 	return nil
-}
-
-// tagsOfField makes tags of a field's value: words under tags, field=value
-// under any other name; a list is several, an object is one for each entry.
-func tagsOfField(field string, raw json.RawMessage) (tags []string) {
-	var value any
-	if len(raw) == 0 || json.Unmarshal(raw, &value) != nil {
-		return nil
-	}
-	add := func(key string, v any) {
-		var word string
-		switch v := v.(type) {
-		case string:
-			word = v
-		case bool:
-			word = strconv.FormatBool(v)
-		case float64:
-			word = strconv.FormatFloat(v, 'f', -1, 64)
-		}
-		if word != "" && key != "tags" {
-			word = key + "=" + word
-		}
-		if word != "" {
-			tags = append(tags, word)
-		}
-	}
-	switch v := value.(type) {
-	case []any:
-		for _, each := range v {
-			add(field, each)
-		}
-	case map[string]any:
-		for name, each := range v {
-			add(name, each)
-		}
-	default:
-		add(field, v)
-	}
-	slices.Sort(tags)
-	return tags
 }
 
 func (c *cocoReader) annotation(raw json.RawMessage, line int) error {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"maps"
@@ -117,12 +118,11 @@ func (r *reading) finish(ctx context.Context, c *contents, tag func(tagger) erro
 		}
 	}
 	if f, ok := r.byPath[tagsFile]; ok {
-		body, err := r.Read(ctx, f)
+		text, err := r.text(ctx, f)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = body.Close() }()
-		if err := t.file(body); err != nil {
+		if err := t.file(bytes.NewReader(text)); err != nil {
 			return err
 		}
 	}
