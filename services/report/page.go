@@ -198,8 +198,8 @@ const (
 // tail reads the end of a step's log.
 func (s Service) tail(ctx context.Context, step models.StepResult) (string, error) {
 	log, err := s.Source.Log(ctx, step, 0)
-	if models.IsKind(err, models.KindNotFound) {
-		return "", nil
+	if models.IsKind(err, models.KindNotFound) || models.IsKind(err, models.KindUnavailable) {
+		return "", nil // a report says what it can
 	}
 	if err != nil {
 		return "", err

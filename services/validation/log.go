@@ -84,16 +84,13 @@ func (s *Service) logPath(id int64, index int) string {
 
 // Log opens what a step wrote so far, from an offset. The caller closes.
 func (s *Service) Log(ctx context.Context, step models.StepResult, offset int64) (io.ReadCloser, error) {
-	if step.LogKey == "" {
-		return io.NopCloser(bytes.NewReader(nil)), nil
-	}
-	if step.EndedAt == nil {
+	if step.EndedAt == nil || step.LogKey == "" {
 		file, err := os.Open(s.logPath(step.ValidationID, step.Index))
 		if err == nil {
 			_, err = file.Seek(offset, io.SeekStart)
 			return file, err
 		}
-		return io.NopCloser(bytes.NewReader(nil)), nil // it has not begun, or just ended
+		return io.NopCloser(bytes.NewReader(nil)), nil // it has not begun, just ended, or is on another machine
 	}
 	object, err := s.Blobs.Stat(ctx, step.LogKey)
 	if err != nil {

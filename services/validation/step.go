@@ -41,12 +41,17 @@ func (s *Service) step(ctx context.Context, v models.Validation, p plan, index i
 	conclude(log, result.Report, result.Reason)
 	ctx = context.WithoutCancel(ctx)
 	if err := log.keep(ctx, s, result.LogKey); err != nil {
-		return result, fmt.Errorf("keep the log: %w", err)
+		if result.Verdict != models.VerdictErrored {
+			return result, fmt.Errorf("keep the log: %w", err)
+		}
+		result.LogKey = "" // what kept it from looking keeps the log away: it stays on this machine
 	}
 	if err := s.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Validations().EndStep(result) }); err != nil {
 		return result, err
 	}
-	_ = os.Remove(s.logPath(v.ID, index)) // it is in the artifact store now
+	if result.LogKey != "" {
+		_ = os.Remove(s.logPath(v.ID, index)) // it is in the artifact store now
+	}
 	return result, nil
 }
 

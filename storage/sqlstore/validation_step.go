@@ -129,7 +129,7 @@ func (t validations) EndStep(s models.StepResult) error {
 		return err
 	}
 	return t.changeStep(s.ValidationID, s.Index, map[string]any{
-		"inputs": string(inputs), "inputs_key": s.InputsKey, "reused_from": s.ReusedFrom,
+		"inputs": string(inputs), "log_key": s.LogKey, "inputs_key": s.InputsKey, "reused_from": s.ReusedFrom,
 		"verdict": s.Verdict, "reason": s.Reason, "measurements": string(measurements), "measured_key": s.Key,
 		"findings": string(findings), "facts": string(facts), "attachments": string(attachments), "ended_us": now.UnixMicro(),
 	})

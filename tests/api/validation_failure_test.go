@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
 	"github.com/slipway-ml/slipway/tests/testbed/disk"
+	"github.com/slipway-ml/slipway/tests/testbed/s3"
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
@@ -137,5 +138,33 @@ func TestAFullDiskIsToldAndTriedAgain(t *testing.T) {
 	w.Eventually(30*time.Second, "the first attempt has failed", func() bool { return strings.Contains(log(v), "trying again in") })
 	drop()
 	v = w.OK(http.MethodGet, fmt.Sprintf("/api/v1/validations/%v?wait=1m", v["id"]), nil)
+	require.Equal(t, "passed", v["state"], "%v", v)
+}
+
+func TestAStoreThatIsAwayIsToldAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	server := s3.Shared(t)
+	line := connect(t, server.URL)
+	w := world.Start(t, func(c *config.Config) { c.ArtifactsDestination, c.S3Endpoint = server.Address(t), line.URL })
+	applyPipeline(w, "m", "    - check: integrity\n")
+	version := registerShapes(t, w, "m", "v1", nil)
+	require.Equal(t, "passed", validated(w, "m", version)["state"])
+
+	line.cut()
+	v := validate(w, version, object{})
+	require.Equal(t, "errored", v["state"], "%v", v)
+	require.Contains(t, v["reason"], "does not answer")
+	require.Contains(t, v["reason"], "tried 4 times")
+	at := fmt.Sprintf("/api/v1/validations/%v", v["id"])
+	require.Contains(t, string(w.Do(http.MethodGet, at+"/log?step=1", nil).Body), "trying again in", "the log is on the machine that wrote it")
+	require.Contains(t, string(w.Do(http.MethodGet, at+"/report.html", nil).Body), "does not answer")
+
+	v = w.OK(http.MethodPost, "/api/v1/models/m/versions/"+version+"/validations", object{})
+	at = fmt.Sprintf("/api/v1/validations/%v", v["id"])
+	w.Eventually(60*time.Second, "the first attempt has failed", func() bool {
+		return strings.Contains(string(w.Do(http.MethodGet, at+"/log", nil).Body), "trying again in")
+	})
+	line.mend()
+	v = w.OK(http.MethodGet, at+"?wait=2m", nil)
 	require.Equal(t, "passed", v["state"], "%v", v)
 }
