@@ -2,7 +2,8 @@
 // machine in one sitting: MLflow's API beside "mlflow server" and FastTrackML,
 // on SQLite and on Postgres, artifacts beside a plain file server, and
 // slipway-serve beside a bare ONNX Runtime loop, which is the limit, and the
-// check unsafe-code beside reading the files and picklescan. Clients, servers
+// check unsafe-code beside reading the files and picklescan, and the check
+// detection beside ultralytics and pycocotools. Clients, servers
 // and database share the machine, so read the ratios, and the processor time
 // beside them. It writes a page in Markdown and ends what it started.
 package main
@@ -61,12 +62,16 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.clients, "clients", 8, "clients at once")
 	flag.IntVar(&b.rounds, "rounds", 2, "rounds of a case; the peers take turns in each")
 	flag.DurationVar(&b.span, "span", 1500*time.Millisecond, "length of one round")
-	peers := flag.String("peers", "slipway,mlflow,fasttrackml,files", "servers to measure")
-	databases := flag.String("databases", "sqlite,postgres,s3,serve,scan", "databases to measure on; s3 is artifacts on SeaweedFS, serve is slipway-serve, scan the check unsafe-code")
+	peers := flag.String("peers", "slipway,mlflow,fasttrackml,files", "servers to measure; ultralytics too, which takes 6 GB")
+	databases := flag.String("databases", "sqlite,postgres,s3,serve,scan,detection", "databases to measure on; s3 is artifacts on SeaweedFS, serve is slipway-serve, scan the check unsafe-code, detection that check and average precision")
 	cases := flag.String("cases", "", "cases to measure; all by default. \"list\" lists them")
 	files := flag.String("files", "", "serve a folder on -port; the bench starts itself so")
 	port := flag.String("port", "", "")
+	average := flag.String("average", "", "score the boxes of a folder; the bench starts itself so")
 	flag.Parse()
+	if *average != "" {
+		return averagePrecision(*average)
+	}
 	if *files != "" {
 		return serveFiles(*files, *port)
 	}
@@ -107,7 +112,7 @@ func (b *bench) all(ctx context.Context) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) (string, error)
-	}{{"s3", b.s3}, {"serve", b.serve}, {"scan", b.scan}} {
+	}{{"s3", b.s3}, {"serve", b.serve}, {"scan", b.scan}, {"detection", b.detection}} {
 		if !slices.Contains(b.databases, part.name) || len(b.cases) > 0 {
 			continue
 		}
