@@ -24,7 +24,8 @@ type validated struct {
 // validation is how it went.
 type validation struct {
 	took         time.Duration // the shortest of the rounds
-	before, peak float64       // the server's memory in MiB, with all that it started
+	cpu          time.Duration // of a round, the server and all that it started
+	before, peak float64       // their memory in MiB
 	figures      map[string]float64
 }
 
@@ -56,7 +57,7 @@ func (b *bench) validate(ctx context.Context, v validated) (out validation, err 
 	}
 	settle(s.command.Process.Pid, time.Minute)
 	out.before = tree(s.command.Process.Pid).mib()
-	stop := peak(s.command.Process.Pid)
+	stop, used := peak(s.command.Process.Pid), tree(s.command.Process.Pid).cpu
 	for range b.rounds {
 		var done struct {
 			ID     int64
@@ -88,7 +89,7 @@ func (b *bench) validate(ctx context.Context, v validated) (out validation, err 
 			out.figures[m.Name] = m.Value
 		}
 	}
-	out.peak = stop()
+	out.peak, out.cpu = stop(), (tree(s.command.Process.Pid).cpu-used)/time.Duration(b.rounds)
 	return out, nil
 }
 
