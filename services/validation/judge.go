@@ -21,10 +21,11 @@ const (
 // gives its verdict and the reason of it. It is the only place that does.
 func judge(step models.StepSpec, report models.Report) (models.Report, string) {
 	report.Measurements = finite(&report)
+	whole := !failed(report) // a look that failed need not have measured all
 	for _, threshold := range step.Thresholds {
 		i := find(report.Measurements, threshold.Metric)
 		if i < 0 {
-			if !failed(report) { // a failed look need not have measured all
+			if whole {
 				return errored(report, fmt.Sprintf("nothing measured %s, on which there is a threshold; measured: %s", threshold.Metric, names(report.Measurements)))
 			}
 			continue

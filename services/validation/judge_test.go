@@ -48,6 +48,16 @@ func TestJudge(t *testing.T) {
 			models.Report{Measurements: measured(0.9)},
 			models.VerdictErrored, "nothing measured map75",
 		},
+		"nor where another one is broken before it": {
+			models.StepSpec{Thresholds: []models.Threshold{at("map50", ">= 0.95"), at("map75", "> 0")}},
+			models.Report{Measurements: measured(0.9)},
+			models.VerdictErrored, "nothing measured map75",
+		},
+		"but where the look itself failed it is no matter": {
+			models.StepSpec{Thresholds: []models.Threshold{at("map75", "> 0")}},
+			models.Report{Findings: found(models.SeverityError)},
+			models.VerdictFailed, "something",
+		},
 		"a promise on NaN cannot be judged": {
 			models.StepSpec{Thresholds: []models.Threshold{at("map50", ">= 0")}},
 			models.Report{Measurements: measured(math.NaN())},

@@ -45,7 +45,7 @@ func (c classificationSettings) Parts() []string { return sliceNames(c.Slices) }
 // Declare implements validation.Check.
 func (Classification) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "classification", About: "accuracy, F1, AUC and calibration on a table or on folders of images.",
+		Name: "classification", Version: 1, About: "accuracy, F1, AUC and calibration on a table or on folders of images.",
 		Dataset: pipeline.Required, Settings: classificationSettings{},
 		Measures: []pipeline.Measure{
 			{Name: "accuracy", Share: true, About: "how many are right"},

@@ -28,7 +28,7 @@ var datasetDefaults = datasetSettings{Distance: 10, Share: 0.9, Margin: 0.05}
 // Declare implements validation.Check.
 func (Dataset) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "dataset", About: "duplicates, leaks, labels and size of the evaluation set itself.", Dataset: pipeline.Required, Settings: datasetDefaults,
+		Name: "dataset", Version: 1, About: "duplicates, leaks, labels and size of the evaluation set itself.", Dataset: pipeline.Required, Settings: datasetDefaults,
 		Measures: []pipeline.Measure{
 			{Name: "samples", About: "images or rows"},
 			{Name: "labels", About: "boxes, or samples with a class"},

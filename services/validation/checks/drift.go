@@ -37,7 +37,7 @@ func (datasetName) JSONSchema() *jsonschema.Schema {
 // Declare implements validation.Check.
 func (Drift) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "drift", About: "how far the inputs of a data set lie from those of a reference.",
+		Name: "drift", Version: 1, About: "how far the inputs of a data set lie from those of a reference.",
 		Dataset: pipeline.Required, Settings: driftSettings{PSI: drift.Major},
 		Measures: []pipeline.Measure{
 			{Name: "drifted", Lower: true, About: "features that have drifted"},

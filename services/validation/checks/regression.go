@@ -35,7 +35,7 @@ func (r regressionSettings) Parts() []string { return sliceNames(r.Slices) }
 // Declare implements validation.Check.
 func (Regression) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "regression", About: "errors of predicted numbers on a table.", Dataset: pipeline.Required, Settings: regressionSettings{},
+		Name: "regression", Version: 1, About: "errors of predicted numbers on a table.", Dataset: pipeline.Required, Settings: regressionSettings{},
 		Measures: []pipeline.Measure{
 			{Name: "mae", Lower: true, About: "mean absolute error, in the target's unit"},
 			{Name: "rmse", Lower: true, About: "root of the mean squared error, in the target's unit"},

@@ -42,7 +42,7 @@ func (change) JSONSchema() *jsonschema.Schema {
 // Declare implements validation.Check.
 func (Robustness) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "robustness", About: "how far a detector or classifier falls on changed pictures, and whether it answers odd ones.",
+		Name: "robustness", Version: 1, About: "how far a detector or classifier falls on changed pictures, and whether it answers odd ones.",
 		Dataset: pipeline.Required, Settings: robustnessSettings{Strength: 1, Sample: 200},
 		Measures: []pipeline.Measure{
 			{Name: "map50", Share: true, About: "mAP50 on the images as they are"},

@@ -24,7 +24,7 @@ type signatureSettings struct {
 // Declare implements validation.Check.
 func (Signature) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "signature", About: "the input example runs and matches the declared schema.", Settings: signatureSettings{},
+		Name: "signature", Version: 1, About: "the input example runs and matches the declared schema.", Settings: signatureSettings{},
 		Measures: []pipeline.Measure{
 			{Name: "inputs", About: "entries of the signature's inputs"},
 			{Name: "outputs", About: "entries of its outputs"},
