@@ -201,7 +201,7 @@ func validationCourse(t *testing.T, db storage.DB) {
 		Facts:        map[string]string{"layout": "yolov8"}, Verdict: models.VerdictFailed, Key: "k",
 		Attachments: []models.Attachment{{Name: "figures.json", MediaType: "application/json", Size: 2, SHA256: "ab", Key: "x/figures.json"}},
 	}
-	done.Reason = "why"
+	done.Reason, done.LogKey = "why", "logs/1"
 	do(t, db, func(tx storage.Tx) error {
 		late := done
 		late.Verdict = models.VerdictPassed
