@@ -143,7 +143,7 @@ func (db *DB) openSQLite(path string, opts Options) error {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)"
 	var write, read *sql.DB
-	if db.write, write, err = openPool(sqlite.Open(dsn+"&_txlock=immediate&_pragma=cache_size(-16000)&_pragma=wal_autocheckpoint(4000)"), 1); err != nil {
+	if db.write, write, err = openPool(sqlite.Open(dsn+"&_txlock=immediate&_pragma=cache_size(-16000)"), 1); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if db.read, read, err = openPool(sqlite.Open(dsn+"&_pragma=query_only(ON)&_pragma=cache_size(-4000)"), opts.Readers); err != nil {

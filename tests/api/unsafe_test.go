@@ -51,7 +51,7 @@ func TestAHostileVersionFails(t *testing.T) {
 	require.Equal(t, "hidden code", step["facts"].(object)["code"])
 	f := finding(step, "calls posix.system")
 	require.Equal(t, object{
-		"severity": "error", "subject": "model.pkl@17", "message": "the pickle calls posix.system when it is loaded [pickle-global]",
+		"severity": "error", "rule": "pickle-global", "subject": "model.pkl@17", "message": "the pickle calls posix.system when it is loaded [pickle-global]",
 		"remedy": "do not load this file anywhere: it does more than hold a model. Find out where it came from",
 	}, f)
 	require.Equal(t, "requirements.txt:2", finding(step, "--extra-index-url")["subject"])
