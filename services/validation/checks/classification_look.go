@@ -70,7 +70,7 @@ func pictureSize(inputs []input, metadata map[string]string) (width, height int,
 }
 
 func (c *classified) ask(ctx context.Context, in input, width, height int, file models.DatasetFile) (predicted, error) {
-	picture, err := decoded(ctx, c.s, file)
+	picture, err := readPicture(ctx, c.s, file)
 	if err != nil {
 		return predicted{}, err
 	}

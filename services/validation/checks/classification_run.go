@@ -3,7 +3,6 @@ package checks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -157,19 +156,4 @@ func (c *classified) pictures(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// without leaves out the images that a step excludes.
-func without(images []models.LabeledImage, exclude []string, ref fmt.Stringer) ([]models.LabeledImage, error) {
-	for _, name := range exclude {
-		i := slices.IndexFunc(images, func(image models.LabeledImage) bool { return image.File.Path == name })
-		if i < 0 {
-			return nil, models.Errorf(models.KindInvalid, "exclude: %s has no image %q", ref, name)
-		}
-		images = slices.Delete(images, i, i+1)
-	}
-	if len(images) == 0 {
-		return nil, models.Errorf(models.KindInvalid, "exclude leaves no image of %s", ref)
-	}
-	return images, nil
 }

@@ -168,7 +168,7 @@ func thumbs(ctx context.Context, s *validation.Subject, set models.DatasetVersio
 	group.SetLimit(max(1, s.Settings.Parallel))
 	for i, image := range images {
 		group.Go(func() error {
-			picture, err := decoded(ctx, s, image.File)
+			picture, err := readPicture(ctx, s, image.File)
 			if err != nil {
 				return err
 			}
@@ -178,24 +178,6 @@ func thumbs(ctx context.Context, s *validation.Subject, set models.DatasetVersio
 		})
 	}
 	return all, group.Wait()
-}
-
-// decoded reads a picture of a data set.
-func decoded(ctx context.Context, s *validation.Subject, file models.DatasetFile) (detection.Image, error) {
-	body, err := s.Datasets.Read(ctx, file)
-	if err != nil {
-		return detection.Image{}, err
-	}
-	text, err := io.ReadAll(body)
-	_ = body.Close()
-	if err != nil {
-		return detection.Image{}, fmt.Errorf("read %s: %w", file.Path, err)
-	}
-	picture, err := detection.Decode(text)
-	if err != nil {
-		return picture, models.Errorf(models.KindInvalid, "%s does not decode (%v): mend the data set, or name it under exclude", file.Path, err)
-	}
-	return picture, nil
 }
 
 // digest is what is kept of a row to find it again.

@@ -121,15 +121,8 @@ func (Detection) dataset(ctx context.Context, s *validation.Subject, settings de
 	if err != nil {
 		return set, nil, err
 	}
-	for _, name := range settings.Exclude {
-		i := slices.IndexFunc(images, func(image models.LabeledImage) bool { return image.File.Path == name })
-		if i < 0 {
-			return set, nil, models.Errorf(models.KindInvalid, "exclude: %s has no image %q", s.Step.Dataset, name)
-		}
-		images = slices.Delete(images, i, i+1)
-	}
-	if len(images) == 0 {
-		return set, nil, models.Errorf(models.KindInvalid, "exclude leaves no image of %s", s.Step.Dataset)
+	if images, err = without(images, settings.Exclude, s.Step.Dataset); err != nil {
+		return set, nil, err
 	}
 	if !slices.ContainsFunc(images, func(image models.LabeledImage) bool { return len(image.Boxes) > 0 }) {
 		return set, nil, models.Errorf(models.KindInvalid, "%s has no box to find: detection needs a data set with boxes", s.Step.Dataset)

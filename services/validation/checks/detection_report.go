@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/slipway-ml/slipway/models"
@@ -129,14 +128,9 @@ func (Detection) keep(ctx context.Context, s *validation.Subject, e *detection.E
 }
 
 func previewOf(ctx context.Context, s *validation.Subject, file models.DatasetFile) ([]byte, error) {
-	body, err := s.Datasets.Read(ctx, file)
+	text, err := readFile(ctx, s, file)
 	if err != nil {
 		return nil, err
-	}
-	defer func() { _ = body.Close() }()
-	text, err := io.ReadAll(body)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file.Path, err)
 	}
 	im, err := detection.Decode(text)
 	if err != nil {

@@ -155,7 +155,7 @@ func (f *features) pictures(ctx context.Context, s *validation.Subject, classes 
 var pictureFeatures = []string{"width", "height", "brightness", "contrast", "red", "green", "blue", "sharpness"}
 
 func describePicture(ctx context.Context, s *validation.Subject, file models.DatasetFile) ([]float64, error) {
-	picture, err := decoded(ctx, s, file)
+	picture, err := readPicture(ctx, s, file)
 	if err != nil {
 		return nil, err
 	}

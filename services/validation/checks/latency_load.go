@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"slices"
@@ -55,14 +54,9 @@ func pictures(ctx context.Context, s *validation.Subject, batch int) ([]question
 	}
 	var load []question
 	for _, image := range images[:min(len(images), maxPictures)] {
-		body, err := s.Datasets.Read(ctx, image.File)
+		text, err := readFile(ctx, s, image.File)
 		if err != nil {
 			return nil, err
-		}
-		text, err := io.ReadAll(body)
-		_ = body.Close()
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", image.File.Path, err)
 		}
 		load = append(load, question{what: fmt.Sprintf("images of %s to /detect", s.Step.Dataset), sure: true, path: "/detect", body: text})
 	}

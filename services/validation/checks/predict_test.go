@@ -2,8 +2,6 @@ package checks_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"image"
 	"image/color"
@@ -16,29 +14,6 @@ import (
 
 	"github.com/slipway-ml/slipway/models"
 )
-
-// pushAll pushes files as a data set's first version.
-func (w *world) pushAll(name string, all files) {
-	w.t.Helper()
-	ctx := w.t.Context()
-	_, err := w.sets.Create(ctx, name, "")
-	require.NoError(w.t, err)
-	var manifest []models.DatasetFile
-	texts := map[string]string{}
-	for path, text := range all {
-		sum := sha256.Sum256([]byte(text))
-		f := models.DatasetFile{Path: path, Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:]), Tags: w.tags[path]}
-		manifest, texts[f.SHA256] = append(manifest, f), text
-	}
-	v, missing, err := w.sets.Begin(ctx, name, manifest, models.DatasetSettings{})
-	require.NoError(w.t, err)
-	ref := models.DatasetRef{Name: name, Version: v.Number}
-	for _, f := range missing {
-		require.NoError(w.t, w.sets.Upload(ctx, ref, f.SHA256, strings.NewReader(texts[f.SHA256])))
-	}
-	_, err = w.sets.Commit(ctx, ref)
-	require.NoError(w.t, err)
-}
 
 func plain(model string) files {
 	return files{"model.onnx": model, "MLmodel": "flavors:\n  onnx: {data: model.onnx}\n"}
@@ -67,6 +42,28 @@ func flowers(names [3]string) (table string, right, german int) {
 	return b.String(), right, german
 }
 
+// tableCase is a step on a table and what comes of it.
+type tableCase struct {
+	model, table, fields string
+	state                models.ValidationState
+	want                 string
+	figures              map[string]float64
+}
+
+func (tt tableCase) holds(t *testing.T, check string) {
+	t.Helper()
+	w := newWorld(t)
+	w.needServe()
+	w.pushAll("set", files{"rows.csv": tt.table})
+	w.apply("    - check: " + check + "\n      " + tt.fields + "\n")
+	v := w.validate(w.register(plain(tt.model)))
+	require.Equal(t, tt.state, v.State, v.Reason)
+	require.Contains(t, said(v.Steps[0]), tt.want)
+	for figure, want := range tt.figures {
+		require.InDelta(t, want, measured(v.Steps[0])[figure], 1e-6, figure)
+	}
+}
+
 func TestClassificationOfATable(t *testing.T) {
 	t.Parallel()
 	words := [3]string{"iris", "lily", "rose"}
@@ -75,12 +72,7 @@ func TestClassificationOfATable(t *testing.T) {
 	softmax, scores := made{operators: []string{"Softmax"}, dims: []int64{-1, 3}}.onnx(), made{operators: []string{"Identity"}, dims: []int64{-1, 3}}.onnx()
 	const fields = "dataset: set@1\n      target: kind\n      features: [a, b, c]\n      "
 	p := math.Exp(2.25) / (math.Exp(2.25) + 2)
-	tests := map[string]struct {
-		model, table, fields string
-		state                models.ValidationState
-		want                 string
-		figures              map[string]float64
-	}{
+	tests := map[string]tableCase{
 		"probabilities": {softmax, table, fields + `slices: [{name: german, where: {column: country, value: DE}}]`, models.ValidationPassed, "", map[string]float64{
 			"accuracy": float64(right) / 600, "samples": 600, "samples{german}": float64(german), "accuracy{german}": 0.8,
 			"log_loss": -(540*math.Log(p) + 60*math.Log((1-p)/2)) / 600, "calibration_error": math.Abs(p - 0.9),
@@ -102,16 +94,7 @@ func TestClassificationOfATable(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.needServe()
-			w.pushAll("set", files{"rows.csv": tt.table})
-			w.apply("    - check: classification\n      " + tt.fields + "\n")
-			v := w.validate(w.register(plain(tt.model)))
-			require.Equal(t, tt.state, v.State, v.Reason)
-			require.Contains(t, said(v.Steps[0]), tt.want)
-			for figure, want := range tt.figures {
-				require.InDelta(t, want, measured(v.Steps[0])[figure], 1e-6, figure)
-			}
+			tt.holds(t, "classification")
 		})
 	}
 }
@@ -129,12 +112,7 @@ func TestRegressionOfATable(t *testing.T) {
 	}
 	root := made{operators: []string{"Sqrt"}, dims: []int64{-1, 1}}.onnx()
 	const fields = "dataset: set@1\n      target: y\n      features: [x]\n      "
-	tests := map[string]struct {
-		model, table, fields string
-		state                models.ValidationState
-		want                 string
-		figures              map[string]float64
-	}{
+	tests := map[string]tableCase{
 		"errors": {root, b.String(), fields + "slices: [{name: even, where: {column: part, value: p0}}]", models.ValidationPassed, "", map[string]float64{
 			"mae": sum / float64(n), "rmse": math.Sqrt(squares / float64(n)), "max_error": 2, "bias": 0, "rows": 500, "rows{even}": 250,
 		}},
@@ -148,16 +126,7 @@ func TestRegressionOfATable(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.needServe()
-			w.pushAll("set", files{"rows.csv": tt.table})
-			w.apply("    - check: regression\n      " + tt.fields + "\n")
-			v := w.validate(w.register(plain(tt.model)))
-			require.Equal(t, tt.state, v.State, v.Reason)
-			require.Contains(t, said(v.Steps[0]), tt.want)
-			for figure, want := range tt.figures {
-				require.InDelta(t, want, measured(v.Steps[0])[figure], 1e-6, figure)
-			}
+			tt.holds(t, "regression")
 		})
 	}
 }

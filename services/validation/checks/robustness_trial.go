@@ -3,7 +3,6 @@ package checks
 import (
 	"context"
 	"fmt"
-	"io"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -75,24 +74,6 @@ func (t *trial) image(ctx context.Context, i int) error {
 		t.seen[n][i] = seen
 	}
 	return nil
-}
-
-// readPicture reads and decodes an image of a data set.
-func readPicture(ctx context.Context, s *validation.Subject, file models.DatasetFile) (detection.Image, error) {
-	body, err := s.Datasets.Read(ctx, file)
-	if err != nil {
-		return detection.Image{}, err
-	}
-	text, err := io.ReadAll(body)
-	_ = body.Close()
-	if err != nil {
-		return detection.Image{}, fmt.Errorf("read %s: %w", file.Path, err)
-	}
-	picture, err := detection.Decode(text)
-	if err != nil {
-		return picture, models.Errorf(models.KindInvalid, "%s does not decode: %v", file.Path, err)
-	}
-	return picture, nil
 }
 
 // report makes measurements and findings of what was seen.

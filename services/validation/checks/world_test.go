@@ -161,8 +161,14 @@ func (w *world) push(changes files) {
 	for path, text := range changes {
 		all[path] = text
 	}
+	w.pushAll("shapes-val", all)
+}
+
+// pushAll pushes files as a data set's first version.
+func (w *world) pushAll(name string, all files) {
+	w.t.Helper()
 	ctx := w.t.Context()
-	_, err := w.sets.Create(ctx, "shapes-val", "")
+	_, err := w.sets.Create(ctx, name, "")
 	require.NoError(w.t, err)
 	var manifest []models.DatasetFile
 	texts := map[string]string{}
@@ -171,9 +177,9 @@ func (w *world) push(changes files) {
 		f := models.DatasetFile{Path: path, Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:]), Tags: w.tags[path]}
 		manifest, texts[f.SHA256] = append(manifest, f), text
 	}
-	v, missing, err := w.sets.Begin(ctx, "shapes-val", manifest, models.DatasetSettings{})
+	v, missing, err := w.sets.Begin(ctx, name, manifest, models.DatasetSettings{})
 	require.NoError(w.t, err)
-	ref := models.DatasetRef{Name: "shapes-val", Version: v.Number}
+	ref := models.DatasetRef{Name: name, Version: v.Number}
 	for _, f := range missing {
 		require.NoError(w.t, w.sets.Upload(ctx, ref, f.SHA256, strings.NewReader(texts[f.SHA256])))
 	}
