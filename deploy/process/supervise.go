@@ -256,6 +256,8 @@ func (s *supervisor) watch() deploy.RunResult {
 			if why.Ending == "" {
 				why = deploy.RunResult{Ending: deploy.EndedCancel, Detail: "stopped"}
 			}
+			// One that is stopped soon may not have been looked at yet.
+			s.peak = max(s.peak, residentBytes(descendants(os.Getpid())))
 			_ = syscall.Kill(-s.pid, syscall.SIGTERM)
 			kill = time.After(grace)
 		case <-deadline:
