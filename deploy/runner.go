@@ -11,9 +11,16 @@ type RunSpec struct {
 	ID          string // unique; also names its working folder
 	Server      string
 	Command     []string // argv; no shell is added
-	Dir         string   // working folder, prepared by the caller
+	Dir         string   // working folder, prepared by the caller, writable
 	Env         []string // the whole environment: nothing is inherited
+	Image       string   // a container image, for a runner that has containers
+	Read        []string // files and folders that it reads, at these paths
+	Write       []string // folders besides Dir that it writes to, at these paths
+	Reach       []string // addresses host:port on this machine that it dials, at these addresses
+	Open        bool     // it also dials whatever this machine reaches
 	Timeout     time.Duration
+	Grace       time.Duration // from SIGTERM to SIGKILL where it is ended
+	CPUs        float64       // cores; 0: no limit
 	MemoryBytes int64     // 0: no limit
 	CPUSeconds  int64     // 0: no limit
 	FileBytes   int64     // largest file it may write; 0: no limit

@@ -53,6 +53,20 @@ type StepSpec struct {
 	Run     string        `json:"run,omitempty"` // given to sh -c; "" for a check
 	Timeout time.Duration `json:"timeout"`
 
+	Needs           []string          `json:"needs,omitempty"`             // steps that end before it begins
+	If              string            `json:"if,omitempty"`                // an expression; "" for success()
+	ContinueOnError bool              `json:"continue_on_error,omitempty"` // what it finds stands in the report and blocks nothing
+	Retry           int               `json:"retry,omitempty"`             // more attempts where the last did not pass
+	Matrix          map[string]string `json:"matrix,omitempty"`            // the values of this leg of a matrix
+
+	// Of a run step alone.
+	On           string   `json:"on,omitempty"`           // StepsProcess or StepsDocker
+	Image        string   `json:"image,omitempty"`        // the container's, on docker
+	Network      string   `json:"network,omitempty"`      // NetworkStep or NetworkOpen
+	Git          *GitSpec `json:"git,omitempty"`          // where its files come from; nil: the version's own
+	Python       string   `json:"python,omitempty"`       // a version, such as 3.11; "" for the server's, or the image's
+	Requirements string   `json:"requirements,omitempty"` // a file of it, by its path in the working folder
+
 	Dataset    *DatasetRef       `json:"dataset,omitempty"`
 	Thresholds []Threshold       `json:"thresholds,omitempty"` // in the document's order
 	Compare    *CompareSpec      `json:"compare,omitempty"`
@@ -66,6 +80,30 @@ func (s StepSpec) Read(into any) error {
 		return Errorf(KindInvalid, "the settings of step %q do not read: apply the pipeline again", s.Name).Because(err)
 	}
 	return nil
+}
+
+// Where a run step runs.
+const (
+	StepsProcess = "process"
+	StepsDocker  = "docker"
+)
+
+// What a run step's network reaches: the version under test, its data and the
+// API by the step's own token; or whatever the machine reaches.
+const (
+	NetworkStep = "step"
+	NetworkOpen = "open"
+)
+
+// GitSpec says which files of which repository a run step works on.
+type GitSpec struct {
+	URL        string `json:"url"`
+	Ref        string `json:"ref,omitempty"` // a branch, a tag or a commit; "" for the repository's default
+	Path       string `json:"path,omitempty"`
+	Submodules bool   `json:"submodules,omitempty"`
+	Token      string `json:"token,omitempty"`   // for https: an expression of a secret
+	SSHKey     string `json:"ssh_key,omitempty"` // for ssh: an expression of a secret
+	KnownHosts string `json:"known_hosts,omitempty"`
 }
 
 // CompareSpec asks that a version be no worse than another.

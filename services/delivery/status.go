@@ -39,8 +39,11 @@ func (s *Service) environment(ctx context.Context, id int64) (e models.Environme
 	return e, err
 }
 
-// Environments tells of every environment in a model's pipeline, by name.
+// Environments tells of every environment in a model's pipeline, by name. What
+// it tells of the traffic is so at the gateway.
 func (s *Service) Environments(ctx context.Context, model string) (list []models.EnvironmentStatus, err error) {
+	s.push.RLock()
+	defer s.push.RUnlock()
 	err = s.DB.View(ctx, func(tx storage.Tx) error {
 		m, err := tx.RegisteredModels().Get(model)
 		if err != nil {
@@ -66,8 +69,11 @@ func (s *Service) Environments(ctx context.Context, model string) (list []models
 	return list, err
 }
 
-// Environment tells of one environment, else not_found.
+// Environment tells of one environment, else not_found. What it tells of the
+// traffic is so at the gateway.
 func (s *Service) Environment(ctx context.Context, model, name string) (status models.EnvironmentStatus, err error) {
+	s.push.RLock()
+	defer s.push.RUnlock()
 	err = s.DB.View(ctx, func(tx storage.Tx) error {
 		m, spec, err := environment(tx, model, name)
 		if err != nil {

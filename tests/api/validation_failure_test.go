@@ -100,9 +100,12 @@ func TestValidationsAreDoneByPriority(t *testing.T) {
 		require.Equal(t, "passed", v["state"], "%v", v)
 	}
 	items := w.OK(http.MethodGet, at+"?max_results=9", nil)["items"].([]any)
-	slices.SortFunc(items, func(a, b any) int {
-		return strings.Compare(a.(object)["started_at"].(string), b.(object)["started_at"].(string))
-	})
+	started := func(item any) time.Time { // as text 20Z would come after 20.5Z
+		at, err := time.Parse(time.RFC3339, item.(object)["started_at"].(string))
+		require.NoError(t, err)
+		return at
+	}
+	slices.SortFunc(items, func(a, b any) int { return started(a).Compare(started(b)) })
 	for i, item := range items {
 		got = append(got, place{want[i].rank, item.(object)["id"].(float64)})
 	}
