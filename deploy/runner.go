@@ -21,11 +21,11 @@ type RunSpec struct {
 	Timeout     time.Duration
 	Grace       time.Duration // from SIGTERM to SIGKILL where it is ended
 	CPUs        float64       // cores; 0: no limit
-	MemoryBytes int64     // 0: no limit
-	CPUSeconds  int64     // 0: no limit
-	FileBytes   int64     // largest file it may write; 0: no limit
-	Processes   int       // 0: no limit
-	Output      io.Writer // stdout and stderr, interleaved
+	MemoryBytes int64         // 0: no limit
+	CPUSeconds  int64         // 0: no limit
+	FileBytes   int64         // largest file it may write; 0: no limit
+	Processes   int           // 0: no limit
+	Output      io.Writer     // stdout and stderr, interleaved
 }
 
 // Ending says how a run ended.
