@@ -61,7 +61,6 @@ type Settings struct {
 	Runtime  string // libonnxruntime.so
 	Python   string // whose folder comes first on a command's PATH; "": none
 	URL      string // of this server, for commands that speak MLflow's API
-	Commands bool   // whether run: steps may run here
 	Parallel int    // inferences at once
 	Server   string // id of this server: labels what is started
 
@@ -80,12 +79,13 @@ type Subject struct {
 	Step     models.StepSpec
 	Settings Settings
 	Datasets Datasets
-	Runner   deploy.Runner
+	Runner   deploy.Runner // of inference; see StepRunner
 	Log      io.Writer
 	Dir      string                               // a folder of the step's own, removed after it
 	Progress func(done, total int64, unit string) // tells how far it is
 
 	files     Files
+	steps     map[string]deploy.Runner
 	champions func(ctx context.Context, environment string) (*Subject, error)
 	attach    func(ctx context.Context, name string, body io.Reader) (models.Attachment, error)
 	kept      func(ctx context.Context, versionID int64, key, name string) (io.ReadCloser, error)

@@ -19,7 +19,8 @@ type Service struct {
 	Blobs    blob.Store // of logs
 	Files    Files
 	Datasets Datasets
-	Runner   deploy.Runner
+	Runner   deploy.Runner            // of the checks' own inference
+	Steps    map[string]deploy.Runner // where run: steps may run, by StepSpec.On
 	Checks   []Check
 	Settings Settings
 

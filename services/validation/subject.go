@@ -27,7 +27,7 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 	subject := &Subject{
 		ID: fmt.Sprintf("validation-%d-%d", v.ID, index+1), Version: p.version, Manifest: manifest, Step: spec,
 		Settings: s.Settings, Datasets: s.Datasets, Runner: s.Runner, Log: log, Dir: dir, Progress: s.progress(ctx, v.ID, index),
-		files: s.Files,
+		files: s.Files, steps: s.Steps,
 	}
 	subject.attach = s.attach(v.ID, index, dir)
 	subject.reuse, subject.kept, subject.run = s.measured(p.version.ID), s.kept, s.trainingRun

@@ -4,11 +4,12 @@ import (
 	"context"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	v1 "github.com/slipway-ml/slipway/api/v1"
+	"github.com/slipway-ml/slipway/deploy"
+	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/dataset"
 	"github.com/slipway-ml/slipway/services/dataset/cache"
 	"github.com/slipway-ml/slipway/services/pipeline"
@@ -35,10 +36,10 @@ func (a *App) wireValidation(p *parts) error {
 		}
 	}
 	validations := &validation.Service{
-		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Checks: checks.All(),
+		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Steps: a.stepRunners(p), Checks: checks.All(),
 		Settings: validation.Settings{
 			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
-			URL: a.URL(), Commands: slices.Contains(a.cfg.AllowSteps, "process"), Parallel: runtime.GOMAXPROCS(0), Server: a.db.ServerID(),
+			URL: a.URL(), Parallel: runtime.GOMAXPROCS(0), Server: a.db.ServerID(),
 			ServeMemory: a.cfg.Validation.Memory << 20, Answer: a.cfg.Validation.Answer,
 			Version: Version, LogToRuns: a.cfg.LogToRuns,
 		},
@@ -49,6 +50,17 @@ func (a *App) wireValidation(p *parts) error {
 	p.workers = append(p.workers, validation.Registered{Service: validations}, validation.Validate{Service: validations})
 	p.work = append(p.work, a.cleanRuns(p))
 	return nil
+}
+
+// stepRunners are those that run: steps may use.
+func (a *App) stepRunners(p *parts) map[string]deploy.Runner {
+	allowed := map[string]deploy.Runner{}
+	for _, on := range a.cfg.AllowSteps {
+		if on == models.StepsProcess {
+			allowed[on] = p.runner
+		}
+	}
+	return allowed
 }
 
 // cleanTime bounds the wait for runs of an earlier life, which end by

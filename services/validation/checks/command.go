@@ -39,8 +39,9 @@ const (
 // Run implements validation.Check.
 func (c Command) Run(ctx context.Context, s *validation.Subject) (models.Report, error) {
 	var report models.Report
-	if !s.Settings.Commands {
-		return report, models.Errorf(models.KindForbidden, "run: steps may not run on this server (--allow-steps process allows them)")
+	runner, err := s.StepRunner()
+	if err != nil {
+		return report, err
 	}
 	place, err := c.prepare(ctx, s)
 	if err != nil {
@@ -59,7 +60,7 @@ func (c Command) Run(ctx context.Context, s *validation.Subject) (models.Report,
 		place.env = append(place.env, "SLIPWAY_SERVE_URL="+served.URL)
 	}
 	_, _ = fmt.Fprintf(s.Log, "$ %s\n", s.Step.Run)
-	result, err := s.Runner.Run(ctx, deploy.RunSpec{
+	result, err := runner.Run(ctx, deploy.RunSpec{
 		ID: s.ID, Server: s.Settings.Server, Command: []string{"sh", "-c", s.Step.Run}, Dir: place.model, Env: place.env,
 		Timeout: s.Step.Timeout, MemoryBytes: maxMemory, FileBytes: maxFile, Processes: maxProcesses, Output: s.Log,
 	})

@@ -90,7 +90,7 @@ func TestTheLogIsKept(t *testing.T) {
 func TestCommandsMayBeForbidden(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Settings.Commands = false
+	w.Steps = nil
 	w.apply("    - run: \"true\"\n")
 	v := w.validate(w.register(onnxFiles(t, "v1")))
 	require.Equal(t, models.ValidationErrored, v.State)

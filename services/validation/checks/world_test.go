@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/deploy/process"
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/artifact"
@@ -64,10 +65,11 @@ func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, db: db, blobs: blobs, sets: sets,
 		Service: &validation.Service{
-			DB: db, Blobs: blobs, Files: artifact.New(db, blobs), Datasets: sets, Runner: process.Runner{}, Checks: checks.All(),
+			DB: db, Blobs: blobs, Files: artifact.New(db, blobs), Datasets: sets, Runner: process.Runner{},
+			Steps: map[string]deploy.Runner{models.StepsProcess: process.Runner{}}, Checks: checks.All(),
 			Settings: validation.Settings{
 				Work: filepath.Join(dir, "work"), Serve: filepath.Join(bin, "slipway-serve"), Runtime: filepath.Join(bin, "libonnxruntime.so"),
-				Python: "python3", Commands: true, Parallel: runtime.NumCPU(), Server: db.ServerID(),
+				Python: "python3", Parallel: runtime.NumCPU(), Server: db.ServerID(),
 			},
 		},
 	}
