@@ -53,11 +53,12 @@ type StepSpec struct {
 	Run     string        `json:"run,omitempty"` // given to sh -c; "" for a check
 	Timeout time.Duration `json:"timeout"`
 
-	Needs           []string          `json:"needs,omitempty"`             // steps that end before it begins
+	Needs           []string          `json:"needs,omitzero"`              // steps that end before it begins; nil: all that stand before it, empty: none
 	If              string            `json:"if,omitempty"`                // an expression; "" for success()
 	ContinueOnError bool              `json:"continue_on_error,omitempty"` // what it finds stands in the report and blocks nothing
 	Retry           int               `json:"retry,omitempty"`             // more attempts where the last did not pass
 	Matrix          map[string]string `json:"matrix,omitempty"`            // the values of this leg of a matrix
+	Leg             string            `json:"leg,omitempty"`               // the name of the step that this is a leg of
 
 	// Of a run step alone.
 	On           string   `json:"on,omitempty"`           // StepsProcess or StepsDocker

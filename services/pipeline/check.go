@@ -20,6 +20,7 @@ type Check struct {
 	Settings any       // the fields of its own: a struct with its defaults, and json and jsonschema tags; nil for none
 	Measures []Measure // what thresholds may name
 	Version  int       // raised with whatever changes its results: one is reused where inputs and version are the same; 0: never
+	Alone    bool      // it measures time: no other step of its validation runs beside it
 	Guard    bool      // what it does not pass is not to be run: later steps that are no guards are skipped
 }
 
@@ -95,9 +96,17 @@ func (c Check) fields() []string {
 	return names
 }
 
+// What every step may have, and what a command may have besides.
+var (
+	everyStep = []string{"name", "needs", "if", "continue_on_error", "retry", "timeout"}
+	runStep   = []string{
+		"run", "thresholds", "dataset", "env", "matrix", "on", "image", "network", "git", "python", "requirements",
+	}
+)
+
 // allowed names the fields that its steps may have.
 func (c Check) allowed() []string {
-	names := []string{"check", "name", "timeout", "thresholds"}
+	names := append([]string{"check", "thresholds"}, everyStep...)
 	if c.Dataset != Unused {
 		names = append(names, "dataset")
 	}

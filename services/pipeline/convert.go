@@ -2,10 +2,7 @@ package pipeline
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/models"
@@ -35,14 +32,21 @@ func (g *Grammar) pipeline(t *tree, doc document) (models.Pipeline, error) {
 		p.Build = models.BuildSpec{Runtime: cmp.Or(doc.Build.Runtime, "auto"), Base: cmp.Or(doc.Build.Base, "host")}
 	}
 	if doc.Validation != nil {
-		names := map[string]bool{}
-		for i, step := range doc.Validation.Steps {
-			spec := step.spec(names, g.checks[step.Check])
+		legs := map[string][]string{}
+		for i, name := range stepNames(doc.Validation.Steps) {
+			step := doc.Validation.Steps[i]
+			spec := step.spec(name, g.checks[step.Check])
 			var err error
 			if spec.Settings, err = g.checks[step.Check].spec(stepAt(t, i)); err != nil {
 				return p, err
 			}
-			p.Validation.Steps = append(p.Validation.Steps, spec)
+			for _, leg := range step.Matrix.legs(spec) {
+				legs[name] = append(legs[name], leg.Name)
+				p.Validation.Steps = append(p.Validation.Steps, leg)
+			}
+		}
+		for i, step := range p.Validation.Steps {
+			p.Validation.Steps[i].Needs = eachLeg(step.Needs, legs)
 		}
 	}
 	base := doc.Serving.over(models.ServingSpec{Replicas: 1, Timeout: defaultRequestTimeout})
@@ -60,10 +64,19 @@ func stepAt(t *tree, index int) any {
 	return steps[index] // it has been decoded
 }
 
-func (s stepDoc) spec(names map[string]bool, check Check) models.StepSpec {
+func (s stepDoc) spec(name string, check Check) models.StepSpec {
 	spec := models.StepSpec{
-		Name: s.name(names), Check: s.Check, Run: s.Run, Timeout: s.Timeout.or(defaultStepTimeout),
+		Name: name, Check: s.Check, Run: s.Run, Timeout: s.Timeout.or(defaultStepTimeout),
 		Thresholds: s.Thresholds, Env: texted(s.Env),
+		Needs: s.Needs, If: string(s.If), ContinueOnError: s.ContinueOnError, Retry: s.Retry,
+		Image: s.Image, Python: s.Python, Requirements: s.Requirements,
+	}
+	if s.Run != "" {
+		spec.On, spec.Network = cmp.Or(s.On, models.StepsProcess), cmp.Or(s.Network, models.NetworkStep)
+	}
+	if s.Git != nil {
+		git := models.GitSpec(*s.Git)
+		spec.Git = &git
 	}
 	if s.Dataset != "" {
 		ref, _ := models.ParseDatasetRef(string(s.Dataset)) // its form has been checked
@@ -78,21 +91,6 @@ func (s stepDoc) spec(names map[string]bool, check Check) models.StepSpec {
 		}
 	}
 	return spec
-}
-
-// name gives a step a name that no other has: its own, its check's, or its
-// command's first word.
-func (s stepDoc) name(taken map[string]bool) string {
-	name := cmp.Or(s.Name, s.Check)
-	if words := strings.Fields(s.Run); name == "" && len(words) > 0 {
-		name = path.Base(words[0])
-	}
-	unique := cmp.Or(name, "run")
-	for n := 2; taken[unique]; n++ {
-		unique = fmt.Sprintf("%s-%d", name, n)
-	}
-	taken[unique] = true
-	return unique
 }
 
 // over gives base with what this document says instead.

@@ -13,7 +13,7 @@ type document struct {
 }
 
 type validationDoc struct {
-	Steps []stepDoc `yaml:"steps" jsonschema:"minItems=1" jsonschema_description:"Run in this order; the first that does not pass ends the validation."`
+	Steps []stepDoc `yaml:"steps" jsonschema:"minItems=1" jsonschema_description:"Done in this order where needs does not say otherwise; one that does not pass keeps only those from running that need it."`
 }
 
 // stepDoc is a check or a command. A check's own fields stand beside these, as
@@ -27,6 +27,30 @@ type stepDoc struct {
 	Thresholds thresholds       `yaml:"thresholds,omitempty"`
 	Compare    *compareDoc      `yaml:"compare,omitempty"`
 	Env        map[string]value `yaml:"env,omitempty"`
+
+	Needs           needs     `yaml:"needs,omitempty"`
+	If              condition `yaml:"if,omitempty"`
+	ContinueOnError bool      `yaml:"continue_on_error,omitempty" jsonschema:"default=false" jsonschema_description:"What it finds stands in the report and keeps nothing from passing."`
+	Retry           int       `yaml:"retry,omitempty" jsonschema:"minimum=0,maximum=10,default=0" jsonschema_description:"How many more attempts it has where the last did not pass."`
+	Matrix          matrix    `yaml:"matrix,omitempty"`
+
+	On           string  `yaml:"on,omitempty" jsonschema:"enum=process,enum=docker,default=process" jsonschema_description:"Where the command runs."`
+	Image        string  `yaml:"image,omitempty" jsonschema:"minLength=1,maxLength=500" jsonschema_description:"The container's image, with on: docker; the server's own where it has one."`
+	Network      string  `yaml:"network,omitempty" jsonschema:"enum=step,enum=open,default=step" jsonschema_description:"step: it reaches the version under test, its data and this server. open: whatever the machine reaches."`
+	Git          *gitDoc `yaml:"git,omitempty" jsonschema_description:"Where the command's files come from; the version's own by default."`
+	Python       string  `yaml:"python,omitempty" jsonschema:"minLength=1,maxLength=200" jsonschema_description:"A version of Python in quotes, such as \"3.11\"."`
+	Requirements string  `yaml:"requirements,omitempty" jsonschema:"minLength=1,maxLength=500" jsonschema_description:"A file of requirements, by its path in the working folder: the command runs in an environment that has them."`
+}
+
+// gitDoc is where a command's files come from.
+type gitDoc struct {
+	URL        string `yaml:"url" jsonschema:"minLength=1,maxLength=2000" jsonschema_description:"The repository, by https or ssh."`
+	Ref        string `yaml:"ref,omitempty" jsonschema:"minLength=1,maxLength=500" jsonschema_description:"A branch, a tag or a commit; the repository's default branch by default."`
+	Path       string `yaml:"path,omitempty" jsonschema:"minLength=1,maxLength=500" jsonschema_description:"The folder of it that the command runs in; its root by default."`
+	Submodules bool   `yaml:"submodules,omitempty" jsonschema:"default=false"`
+	Token      string `yaml:"token,omitempty" jsonschema:"minLength=1" jsonschema_description:"For https, as ${{ secrets.NAME }}."`
+	SSHKey     string `yaml:"ssh_key,omitempty" jsonschema:"minLength=1" jsonschema_description:"For ssh, as ${{ secrets.NAME }}."`
+	KnownHosts string `yaml:"known_hosts,omitempty" jsonschema:"minLength=1" jsonschema_description:"The keys of the ssh server, a line each as in known_hosts."`
 }
 
 type compareDoc struct {

@@ -59,7 +59,7 @@ func TestParseFillsInEveryField(t *testing.T) {
 			},
 			{
 				Name: "pytest", Run: "pytest code/tests --junitxml=report.xml", Timeout: 10 * time.Minute,
-				Dataset: dataset, Env: map[string]string{"CONFIDENCE": "0.25", "STRICT": "true"},
+				Dataset: dataset, Env: map[string]string{"CONFIDENCE": "0.25", "STRICT": "true"}, On: "process", Network: "step",
 			},
 		}},
 		Build: models.BuildSpec{Runtime: "auto", Base: "host"},

@@ -33,6 +33,9 @@ func modelName(t *tree, model string) {
 }
 
 func (g *Grammar) stepRules(t *tree, doc document) {
+	if !count(t, doc.Validation.Steps) {
+		return
+	}
 	names := map[string]int{}
 	for i, step := range doc.Validation.Steps {
 		path := fmt.Sprintf("validation.steps[%d]", i)
@@ -40,11 +43,15 @@ func (g *Grammar) stepRules(t *tree, doc document) {
 			t.at(path+".name", "the name %q is taken by step %d", step.Name, first+1)
 		}
 		names[step.Name] = i
+		if check := g.checks[step.Check]; check.Guard && step.ContinueOnError {
+			t.at(path+".continue_on_error", "check: %s guards the steps after it, and cannot be passed over", check.Name)
+		}
 		check := g.checks[step.Check]
 		stepFields(t, path, step, check)
 		positive(t, path+".timeout", step.Timeout)
 		environmentNames(t, path+".env", step.Env)
 		if step.Run != "" {
+			runRules(t, path, step)
 			continue // a command measures what it likes
 		}
 		parts := ownRules(t, path, check, stepAt(t, i))
@@ -53,6 +60,7 @@ func (g *Grammar) stepRules(t *tree, doc document) {
 			compareRules(t, path+".compare", step, check, doc)
 		}
 	}
+	needsRules(t, doc.Validation.Steps)
 }
 
 // stepFields refuses a field that means nothing to its step, and asks for what
@@ -60,7 +68,7 @@ func (g *Grammar) stepRules(t *tree, doc document) {
 func stepFields(t *tree, path string, step stepDoc, check Check) {
 	allowedHere, kind := check.allowed(), "check: "+step.Check
 	if step.Run != "" {
-		allowedHere, kind = []string{"run", "name", "timeout", "thresholds", "dataset", "env"}, "a run: step"
+		allowedHere, kind = slices.Concat(runStep, everyStep), "a run: step"
 	}
 	here := t.find(path).value
 	for i := 0; i+1 < len(here.Content); i += 2 {
