@@ -62,11 +62,10 @@ func (g Guard) Check(ctx context.Context, host string) error {
 	return nil
 }
 
-// Client makes an HTTP client. The address that a connection goes to is the one
-// that is checked, so that a name cannot mean something else by then. It uses
-// no proxy: that would be what is checked instead.
-func (g Guard) Client(timeout time.Duration) *http.Client {
-	dialer := net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+// dialer connects to what may be reached. The address that a connection goes to
+// is the one that is checked, so that a name cannot mean something else by then.
+func (g Guard) dialer() *net.Dialer {
+	return &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return err
@@ -76,9 +75,14 @@ func (g Guard) Client(timeout time.Duration) *http.Client {
 		}
 		return nil
 	}}
+}
+
+// Client makes an HTTP client. It uses no proxy: that would be what is checked
+// instead.
+func (g Guard) Client(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:   timeout,
-		Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10},
+		Transport: &http.Transport{DialContext: g.dialer().DialContext, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > 5 || r.URL.Host != via[0].URL.Host || r.URL.Scheme != via[0].URL.Scheme {
 				return http.ErrUseLastResponse
