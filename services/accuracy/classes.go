@@ -28,19 +28,41 @@ func (c *Classes) Add(truth, guessed int, shares []float64) {
 // Len counts the predictions.
 func (c *Classes) Len() int { return len(c.truth) }
 
-// Part gives the predictions whose place keep takes.
-func (c *Classes) Part(keep func(i int) bool) *Classes {
-	out, k := NewClasses(c.names), len(c.names)
-	for i := range c.truth {
-		if keep(i) {
-			var shares []float64
+// Drawn gives the predictions, each as often as weights says.
+func (c *Classes) Drawn(weights []int32) *Classes {
+	out, k := &Classes{names: c.names, truth: make([]int32, 0, len(c.truth)), guessed: make([]int32, 0, len(c.truth))}, len(c.names)
+	if len(c.shares) > 0 {
+		out.shares = make([]float64, 0, len(c.shares))
+	}
+	for i, n := range weights {
+		for range n {
+			out.truth, out.guessed = append(out.truth, c.truth[i]), append(out.guessed, c.guessed[i])
 			if len(c.shares) > 0 {
-				shares = c.shares[i*k : (i+1)*k]
+				out.shares = append(out.shares, c.shares[i*k:(i+1)*k]...)
 			}
-			out.Add(int(c.truth[i]), int(c.guessed[i]), shares)
 		}
 	}
 	return out
+}
+
+// Figures are the scores by their names.
+func (c *Classes) Figures() []Figure {
+	s := c.Scores()
+	all := []Figure{
+		{"accuracy", s.Accuracy},
+		{"balanced_accuracy", s.BalancedAccuracy},
+		{"f1_macro", s.F1Macro},
+		{"f1_weighted", s.F1Weighted},
+		{"log_loss", s.LogLoss},
+		{"calibration_error", s.Calibration},
+		{"auc", s.AUC},
+	}
+	for _, f := range s.Classes {
+		if f.Support > 0 {
+			all = append(all, Figure{"precision[" + f.Name + "]", f.Precision}, Figure{"recall[" + f.Name + "]", f.Recall}, Figure{"f1[" + f.Name + "]", f.F1})
+		}
+	}
+	return all
 }
 
 // ClassFigures are the figures of one class.

@@ -13,15 +13,21 @@ func (n *Numbers) Add(truth, guessed float64) {
 // Len counts the predictions.
 func (n *Numbers) Len() int { return len(n.truth) }
 
-// Part gives the predictions whose place keep takes.
-func (n *Numbers) Part(keep func(i int) bool) *Numbers {
-	out := &Numbers{}
-	for i := range n.truth {
-		if keep(i) {
+// Drawn gives the predictions, each as often as weights says.
+func (n *Numbers) Drawn(weights []int32) *Numbers {
+	out := &Numbers{truth: make([]float64, 0, len(n.truth)), guessed: make([]float64, 0, len(n.truth))}
+	for i, times := range weights {
+		for range times {
 			out.Add(n.truth[i], n.guessed[i])
 		}
 	}
 	return out
+}
+
+// Figures are the scores by their names.
+func (n *Numbers) Figures() []Figure {
+	s := n.Scores()
+	return []Figure{{"mae", s.MAE}, {"rmse", s.RMSE}, {"r2", s.R2}, {"bias", s.Bias}, {"max_error", s.Max}}
 }
 
 // NumberScores are the figures of predictions, in the target's unit but R2.

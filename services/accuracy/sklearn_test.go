@@ -135,7 +135,7 @@ func TestCalibration(t *testing.T) {
 	require.InDelta(t, 0.3, c.Scores().Calibration, 1e-12)
 	require.Equal(t, 10, c.Reliability()[13].Count)
 	require.Equal(t, [][]float64{{6, 0, 0}, {4, 0, 0}}, c.Confusion())
-	part := c.Part(func(i int) bool { return i < 6 })
+	part := c.Drawn([]int32{1, 1, 1, 1, 1, 1, 0, 0, 0, 0})
 	require.Equal(t, 6, part.Len())
 	require.InDelta(t, 1, part.Scores().Accuracy, 0)
 	require.True(t, math.IsNaN(part.Scores().AUC), "a class is never true")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/slipway-ml/slipway/services/bootstrap"
 	"github.com/slipway-ml/slipway/services/detection"
 )
 
@@ -108,9 +109,9 @@ func TestConfusion(t *testing.T) {
 func TestDifferencesOfDetectors(t *testing.T) {
 	t.Parallel()
 	v1, v4, poor := evidence(t, "v1", detection.COCO), evidence(t, "v4-better", detection.COCO), evidence(t, "v2-poor", detection.COCO)
-	b := detection.Bootstrap{Resamples: 1000, Seed: 7, Level: 0.95}
+	b := bootstrap.Bootstrap{Resamples: 1000, Seed: 7, Level: 0.95}
 	figures := []string{"map50", "map50_95", "ap50[bolt]", "recall_at", "f1", "map_small", "no such"}
-	got, err := b.Compare(poor, v1, figures, nil)
+	got, err := detection.Compare(b, poor, v1, figures, nil)
 	require.NoError(t, err)
 	require.Len(t, got, len(figures)-1)
 	for _, d := range got {
@@ -119,14 +120,14 @@ func TestDifferencesOfDetectors(t *testing.T) {
 	}
 	require.Less(t, got[0].High, -0.2, "far worse, whatever is drawn")
 
-	again, err := b.Compare(poor, v1, figures, nil)
+	again, err := detection.Compare(b, poor, v1, figures, nil)
 	require.NoError(t, err)
 	require.Equal(t, got, again, "the seed decides")
 
-	better, err := b.Compare(v4, v1, figures[:1], nil)
+	better, err := detection.Compare(b, v4, v1, figures[:1], nil)
 	require.NoError(t, err)
 	require.True(t, better[0].Low < 0.035 && better[0].High > 0.035, "%+v", better[0])
-	same, err := b.Compare(v1, v1, figures[:2], nil)
+	same, err := detection.Compare(b, v1, v1, figures[:2], nil)
 	require.NoError(t, err)
 	for _, d := range same {
 		require.Zero(t, d.Low)
@@ -136,11 +137,11 @@ func TestDifferencesOfDetectors(t *testing.T) {
 	for i := range 8 {
 		few[i] = true
 	}
-	part, err := b.Compare(v4, v1, figures[:1], few)
+	part, err := detection.Compare(b, v4, v1, figures[:1], few)
 	require.NoError(t, err)
 	require.Greater(t, part[0].High-part[0].Low, better[0].High-better[0].Low, "fewer pictures tell less")
 
 	v4.Pictures = v4.Pictures[1:]
-	_, err = b.Compare(v4, v1, figures, nil)
+	_, err = detection.Compare(b, v4, v1, figures, nil)
 	require.ErrorContains(t, err, "same pictures")
 }

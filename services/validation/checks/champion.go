@@ -2,34 +2,53 @@ package checks
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/bootstrap"
 	"github.com/slipway-ml/slipway/services/detection"
 	"github.com/slipway-ml/slipway/services/validation"
 )
 
-// How compare decides: by a bound of the interval of the difference, or by the
-// difference itself.
-const (
-	byBound    = "bound"
-	byEstimate = "estimate"
-)
+// opposing is the version that a step compares with; nil where there is none,
+// which the report then says.
+func opposing(ctx context.Context, s *validation.Subject, report *models.Report) (*validation.Subject, error) {
+	report.Compared = true
+	against := s.Step.Compare.Against
+	champion, err := s.Champion(ctx, against)
+	switch {
+	case err != nil:
+		return nil, err
+	case champion == nil:
+		report.Findings = append(report.Findings, info(against, "%s runs no version yet: nothing to compare with, which does not block", against))
+		return nil, nil //nolint:nilnil // there is none
+	case champion.Version.ID == s.Version.ID:
+		report.Findings = append(report.Findings, info(against, "%s is this very version", against))
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return champion, nil
+}
 
-// The intervals of differences.
-const (
-	resamples  = 2000
-	boundLevel = 0.95 // of each bound
-)
+// unmeasurable says that the version compared with gives no figures.
+func unmeasurable(s, champion *validation.Subject, why string) models.Finding {
+	against := s.Step.Compare.Against
+	return warning(against, "%s (%s) cannot be measured on %s: nothing to compare with%s", champion.Version.Ref(), against, s.Step.Dataset, why)
+}
 
-// rival is the version that is compared with.
-type rival struct {
-	name     string // as the pipeline has it: production, @champion, version 3
-	evidence *detection.Evidence
+// unmeasured tells a champion that cannot be measured, which the report then
+// says, from what keeps it from being measured now.
+func unmeasured(s, champion *validation.Subject, err error, report *models.Report) error {
+	if err == nil {
+		return nil
+	}
+	its := errors.As(err, new(*validation.BrokenError)) || models.IsKind(err, models.KindInvalid) || broken(err, &models.Report{}) == nil
+	if !its {
+		return fmt.Errorf("measure %s (%s): %w", champion.Version.Ref(), s.Step.Compare.Against, err)
+	}
+	report.Findings = append(report.Findings, unmeasurable(s, champion, ": "+err.Error()))
+	return nil
 }
 
 // compare holds the step's figures against another version's on the same
@@ -38,34 +57,40 @@ func (d Detection) compare(
 	ctx context.Context, s *validation.Subject, settings detectionSettings, set models.DatasetVersion,
 	images []models.LabeledImage, own *detection.Evidence, report *models.Report,
 ) error {
-	report.Compared = true
-	against := s.Step.Compare.Against
-	champion, err := s.Champion(ctx, against)
+	champion, err := opposing(ctx, s, report)
+	if err != nil || champion == nil {
+		return err
+	}
+	its, err := d.evidenceOf(ctx, champion, settings, set, images, report)
+	if err != nil {
+		return fmt.Errorf("measure %s (%s): %w", champion.Version.Ref(), s.Step.Compare.Against, err)
+	}
+	if its == nil {
+		report.Findings = append(report.Findings, unmeasurable(s, champion, ""))
+		return nil
+	}
+	for _, f := range its.Rank().Scores().Figures() {
+		beside(report, f.Name, f.Value)
+	}
+	c, err := newComparison(s.Step, settings.CompareBy, set, d.Declare())
 	if err != nil {
 		return err
 	}
-	if champion == nil {
-		report.Findings = append(report.Findings, info(against, "%s runs no version yet: nothing to compare with, which does not block", against))
-		return nil
-	}
-	if champion.Version.ID == s.Version.ID {
-		report.Findings = append(report.Findings, info(against, "%s is this very version", against))
-		return nil
-	}
-	r := rival{name: against}
-	if r.evidence, err = d.evidenceOf(ctx, champion, settings, set, images, report); err != nil {
-		return fmt.Errorf("measure %s (%s): %w", champion.Version.Ref(), against, err)
-	}
-	if r.evidence == nil {
-		report.Findings = append(report.Findings, warning(against, "%s (%s) cannot be measured on %s: nothing to compare with", champion.Version.Ref(), against, s.Step.Dataset))
-		return nil
-	}
-	for _, f := range r.evidence.Rank().Scores().Figures() {
-		if i := slices.IndexFunc(report.Measurements, func(m models.Measurement) bool { return m.Name == f.Name }); i >= 0 {
-			report.Measurements[i].Champion = &f.Value
+	return c.each(report, func(figures []string, part string, b bootstrap.Bootstrap) ([]bootstrap.Difference, string, error) {
+		selected, n, err := settings.pictures(part, images)
+		if err != nil {
+			return nil, "", err
 		}
+		differences, err := detection.Compare(b, own, its, figures, selected)
+		return differences, fmt.Sprintf("%d images", n), err
+	})
+}
+
+// beside puts the champion's figure beside the version's own.
+func beside(report *models.Report, name string, value float64) {
+	if i := slices.IndexFunc(report.Measurements, func(m models.Measurement) bool { return m.Name == name }); i >= 0 {
+		report.Measurements[i].Champion = &value
 	}
-	return r.judge(s.Step, settings, set, images, own, report)
 }
 
 // evidenceOf gives what the champion measured earlier under the same key, or
@@ -89,47 +114,6 @@ func (d Detection) evidenceOf(
 	return evidence, err
 }
 
-// judge compares each metric, over all images or a slice of them.
-func (r rival) judge(
-	step models.StepSpec, settings detectionSettings, set models.DatasetVersion, images []models.LabeledImage, own *detection.Evidence, report *models.Report,
-) error {
-	digest, err := hex.DecodeString(set.Digest)
-	if err != nil || len(digest) < 8 {
-		return fmt.Errorf("the data set's digest %q is none", set.Digest)
-	}
-	bootstrap := detection.Bootstrap{Resamples: resamples, Seed: binary.BigEndian.Uint64(digest), Level: boundLevel}
-	parts := map[string][]string{} // figures by slice
-	var order []string
-	for _, metric := range step.Compare.Metrics {
-		figure, part, _ := strings.Cut(strings.TrimSuffix(metric, "}"), "{")
-		if parts[part] == nil {
-			order = append(order, part)
-		}
-		parts[part] = append(parts[part], figure)
-	}
-	for _, part := range order {
-		selected, n, err := settings.pictures(part, images)
-		if err != nil {
-			return err
-		}
-		differences, err := bootstrap.Compare(own, r.evidence, parts[part], selected)
-		if err != nil {
-			return err
-		}
-		for _, figure := range parts[part] {
-			i := slices.IndexFunc(differences, func(d detection.Difference) bool { return d.Figure == figure })
-			if i < 0 {
-				return models.Errorf(models.KindInvalid, "compare: nothing measured %s, which metrics names", figure)
-			}
-			if part != "" {
-				differences[i].Figure += "{" + part + "}"
-			}
-			r.weigh(differences[i], step.Compare.NoWorseThan, settings.CompareBy, n, report)
-		}
-	}
-	return nil
-}
-
 // pictures selects those of a slice; nil for all.
 func (d detectionSettings) pictures(part string, images []models.LabeledImage) ([]bool, int, error) {
 	if part == "" {
@@ -148,26 +132,3 @@ func (d detectionSettings) pictures(part string, images []models.LabeledImage) (
 	return selected, n, nil
 }
 
-// weigh tells no worse from worse from what the images cannot tell.
-func (r rival) weigh(d detection.Difference, noWorseThan float64, by string, images int, report *models.Report) {
-	interval := fmt.Sprintf("%+.4f, from %+.4f to %+.4f", d.Estimate(), d.Low, d.High)
-	said := fmt.Sprintf("%s is %.4f, and %s's is %.4f (a difference of %s, each bound at %.0f %%)", d.Figure, d.New, r.name, d.Old, interval, 100*boundLevel)
-	low := d.Low
-	if by == byEstimate {
-		low = d.Estimate()
-	}
-	verdict := "no worse"
-	switch {
-	case low >= -noWorseThan:
-		report.Findings = append(report.Findings, info(d.Figure, "%s: no worse by more than %g", said, noWorseThan))
-	case d.High < -noWorseThan || by == byEstimate:
-		verdict = "worse"
-		report.Findings = append(report.Findings, problem(d.Figure, "%s: worse by more than %g", said, noWorseThan))
-	default:
-		verdict = "inconclusive"
-		f := problem(d.Figure, "%s: %d images cannot tell whether it is worse by more than %g", said, images, noWorseThan)
-		f.Remedy = "measure on more images, allow more (no_worse_than), or let the difference itself decide (compare_by: estimate)"
-		report.Findings = append(report.Findings, f)
-	}
-	report.Facts["compare "+d.Figure] = verdict + ": " + interval
-}

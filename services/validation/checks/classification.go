@@ -22,6 +22,8 @@ type classificationSettings struct {
 	Picture  pictureFitted `json:"picture,omitempty"`
 	Exclude  []string      `json:"exclude,omitempty" jsonschema_description:"Images of the data set to leave out, by path, such as one that does not decode."`
 	Slices   []slice       `json:"slices,omitempty" jsonschema_description:"Parts of the data set whose figures are measured too, such as map50{night}."`
+
+	CompareBy string `json:"compare_by,omitempty" jsonschema:"enum=bound,enum=estimate,default=bound" jsonschema_description:"What no_worse_than is held against: the bound (95 %) of the difference, or the difference itself."`
 }
 
 // pictureFitted says how a picture becomes the model's input.
@@ -46,7 +48,7 @@ func (c classificationSettings) Parts() []string { return sliceNames(c.Slices) }
 func (Classification) Declare() pipeline.Check {
 	return pipeline.Check{
 		Name: "classification", Version: 1, About: "accuracy, F1, AUC and calibration on a table or on folders of images.",
-		Dataset: pipeline.Required, Settings: classificationSettings{},
+		Dataset: pipeline.Required, Compare: []string{"accuracy", "f1_macro"}, Settings: classificationSettings{CompareBy: byBound},
 		Measures: []pipeline.Measure{
 			{Name: "accuracy", Share: true, About: "how many are right"},
 			{Name: "balanced_accuracy", Share: true, About: "mean recall of the classes"},
@@ -65,7 +67,7 @@ func (Classification) Declare() pipeline.Check {
 
 // Run implements validation.Check.
 func (c Classification) Run(ctx context.Context, s *validation.Subject) (report models.Report, err error) {
-	settings := classificationSettings{}
+	settings := classificationSettings{CompareBy: byBound}
 	if err := s.Step.Read(&settings); err != nil {
 		return report, err
 	}
@@ -73,23 +75,50 @@ func (c Classification) Run(ctx context.Context, s *validation.Subject) (report 
 	if err != nil {
 		return report, err
 	}
-	served, err := s.Serve(ctx)
+	own, err := c.measure(ctx, s, set, settings, &report)
+	if err != nil {
+		return report, broken(err, &report)
+	}
+	if err := own.conclude(&report); err != nil || s.Step.Compare == nil || own.answers.given.Len() == 0 {
+		return report, err
+	}
+	champion, err := opposing(ctx, s, &report)
+	if err != nil || champion == nil {
+		return report, err
+	}
+	its, err := c.measure(ctx, champion, set, settings, &models.Report{})
+	if err = unmeasured(s, champion, err, &report); err != nil || its == nil {
+		return report, err
+	}
+	report.Facts["champion"] = champion.Version.Ref()
+	decide, err := newComparison(s.Step, settings.CompareBy, set, c.Declare())
 	if err != nil {
 		return report, err
 	}
+	return report, compareAnswers(decide, own.answers, its.answers, settings.Slices, &report)
+}
+
+// measure runs a version over the data set.
+func (Classification) measure(
+	ctx context.Context, s *validation.Subject, set models.DatasetVersion, settings classificationSettings, report *models.Report,
+) (*classified, error) {
+	served, err := s.Serve(ctx)
+	if err != nil {
+		return nil, err
+	}
 	defer served.Stop()
-	measured(s, set, served, "classification 1", &report)
-	work := &classified{s: s, served: served, set: set, settings: settings, parts: make([][]bool, len(settings.Slices)), unknown: map[string]int{}}
+	measured(s, set, served, "classification 1", report)
+	work := &classified{s: s, served: served, set: set, settings: settings, unknown: map[string]int{}}
 	switch set.Format.Task() {
 	case models.TaskTable:
 		err = work.rows(ctx)
 	case models.TaskClassification:
 		err = work.pictures(ctx)
 	default:
-		return report, models.Errorf(models.KindInvalid, "%s is of format %s: classification needs a table, or folders of images", s.Step.Dataset, set.Format)
+		err = models.Errorf(models.KindInvalid, "%s is of format %s: classification needs a table, or folders of images", s.Step.Dataset, set.Format)
 	}
 	if err != nil {
-		return report, broken(err, &report)
+		return nil, err
 	}
-	return report, work.conclude(&report)
+	return work, nil
 }

@@ -23,8 +23,8 @@ type classified struct {
 	order   []string        // classes as the model counts them
 	decimal map[string]bool // outputs that are no whole numbers
 	scale   scale
-	classes *accuracy.Classes
-	parts   [][]bool       // by slice, by sample used
+	answers answers[*accuracy.Classes]
+	samples int            // looked at
 	missing int            // samples without a true class
 	nan     int            // samples of whose prediction something is NaN
 	unknown map[string]int // true classes that the model does not know
@@ -58,7 +58,7 @@ func (c *classified) begin(ctx context.Context, fallback func() ([]string, error
 			return err
 		}
 	}
-	c.classes = accuracy.NewClasses(c.order)
+	c.answers.given = accuracy.NewClasses(c.order)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/accuracy"
@@ -17,6 +18,7 @@ func (c *classified) add(said predicted, truth func(i int) (string, bool), belon
 	}
 	k := len(c.order)
 	for i := range said.rows {
+		c.samples++
 		name, ok := truth(i)
 		t := slices.Index(c.order, name)
 		switch {
@@ -42,10 +44,8 @@ func (c *classified) add(said predicted, truth func(i int) (string, bool), belon
 				c.labels++
 			}
 		}
-		c.classes.Add(t, guess, own)
-		for j, part := range c.settings.Slices {
-			c.parts[j] = append(c.parts[j], belongs(i, part.Where))
-		}
+		c.answers.given.Add(t, guess, own)
+		c.answers.kept(c.samples, c.settings.Slices, func(where sliceWhere) bool { return belongs(i, where) })
 	}
 	return nil
 }
@@ -77,56 +77,44 @@ func (c *classified) conclude(report *models.Report) error {
 	if c.labels > 0 {
 		report.Findings = append(report.Findings, problem("model", "%d labels of the model's are none of the classes %q", c.labels, c.order))
 	}
-	if c.classes.Len() == 0 {
+	if c.answers.given.Len() == 0 {
 		if len(report.Findings) > 0 {
 			return nil // which say why
 		}
 		return models.Errorf(models.KindInvalid, "no sample of %s has a true class", c.s.Step.Dataset)
 	}
 	report.Facts["scores"] = c.scale.words()
-	addClasses(c.classes, "", report)
+	addClasses(c.answers.given, "", report)
 	for j, part := range c.settings.Slices {
-		some := c.classes.Part(func(i int) bool { return c.parts[j][i] })
+		some := c.answers.part(j)
 		if some.Len() == 0 {
 			return models.Errorf(models.KindInvalid, "the slice %q has no sample: mend its where", part.Name)
 		}
 		addClasses(some, "{"+part.Name+"}", report)
 	}
-	report.Figures.Charts = classCharts(c.classes, c.order)
+	report.Figures.Charts = classCharts(c.answers.given, c.order)
 	return nil
 }
 
 // addClasses writes figures. By class they are those of the whole alone.
 func addClasses(c *accuracy.Classes, suffix string, report *models.Report) {
-	s := c.Scores()
-	add := func(name string, value float64) {
-		report.Measurements = append(report.Measurements, models.Measurement{Name: name + suffix, Value: value})
-	}
-	add("accuracy", s.Accuracy)
-	add("balanced_accuracy", s.BalancedAccuracy)
-	add("f1_macro", s.F1Macro)
-	add("f1_weighted", s.F1Weighted)
-	if !math.IsNaN(s.LogLoss) {
-		add("log_loss", s.LogLoss)
-		add("calibration_error", s.Calibration)
-		if math.IsNaN(s.AUC) {
-			report.Findings = append(report.Findings, warning("auc"+suffix, "%s cannot be told: a class is never true, or there is one alone", "auc"+suffix))
-		} else {
-			add("auc", s.AUC)
-		}
-	}
-	add("samples", float64(c.Len()))
-	if suffix != "" {
-		return
-	}
-	for _, f := range s.Classes {
-		if f.Support == 0 {
-			report.Findings = append(report.Findings, warning(f.Name, "the data set has no sample of the class %q, so nothing is measured of it", f.Name))
+	for _, f := range c.Figures() {
+		if _, of, _ := strings.Cut(f.Name, "["); of != "" && suffix != "" {
 			continue
 		}
-		add("precision["+f.Name+"]", f.Precision)
-		add("recall["+f.Name+"]", f.Recall)
-		add("f1["+f.Name+"]", f.F1)
+		if !math.IsNaN(f.Value) {
+			report.Measurements = append(report.Measurements, models.Measurement{Name: f.Name + suffix, Value: f.Value})
+		}
+	}
+	report.Measurements = append(report.Measurements, models.Measurement{Name: "samples" + suffix, Value: float64(c.Len())})
+	s := c.Scores()
+	if !math.IsNaN(s.LogLoss) && math.IsNaN(s.AUC) {
+		report.Findings = append(report.Findings, warning("auc"+suffix, "%s cannot be told: a class is never true, or there is one alone", "auc"+suffix))
+	}
+	for _, f := range s.Classes {
+		if f.Support == 0 && suffix == "" {
+			report.Findings = append(report.Findings, warning(f.Name, "the data set has no sample of the class %q, so nothing is measured of it", f.Name))
+		}
 	}
 }
 

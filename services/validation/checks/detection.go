@@ -36,7 +36,7 @@ type detectionSettings struct {
 	Convention string   `json:"convention,omitempty" jsonschema:"enum=coco,enum=ultralytics,default=coco" jsonschema_description:"The tool whose figures these agree with: pycocotools (coco) or ultralytics val."`
 	Confidence float64  `json:"confidence,omitempty" jsonschema:"minimum=0.001,maximum=1,default=0.25" jsonschema_description:"The confidence of precision_at, recall_at, f1_at and the confusion matrix: that at which the detector is used."`
 	Slices     []slice  `json:"slices,omitempty" jsonschema_description:"Parts of the data set whose figures are measured too, such as map50{night}."`
-	CompareBy  string   `json:"compare_by,omitempty" jsonschema:"enum=bound,enum=estimate,default=bound" jsonschema_description:"What no_worse_than is held against: the lower bound (95 %) of the difference, or the difference itself."`
+	CompareBy  string   `json:"compare_by,omitempty" jsonschema:"enum=bound,enum=estimate,default=bound" jsonschema_description:"What no_worse_than is held against: the bound (95 %) of the difference, or the difference itself."`
 }
 
 var detectionDefaults = detectionSettings{MaxDet: 300, Convention: string(detection.COCO), Confidence: detection.DefaultOptions.Confidence, CompareBy: byBound}

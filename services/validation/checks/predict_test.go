@@ -200,3 +200,58 @@ func pooling(more ...string) string {
 	graph = graph.text(1, string(flat)).text(2, "g").text(11, value("x", 1, 3, 8, 8)).text(12, value("y", 1, 3))
 	return string(message{}.number(1, 8).text(7, string(graph)).text(8, string(message{}.text(1, "").number(2, 17))))
 }
+
+func TestTablesAreComparedWithAnotherVersion(t *testing.T) {
+	t.Parallel()
+	names := [3]string{"iris", "lily", "rose"}
+	table, _, _ := flowers(names)
+	w := newWorld(t)
+	w.needServe()
+	w.pushAll("flowers", files{"rows.csv": table})
+	var roots strings.Builder
+	roots.WriteString("x,y,part\n")
+	for i := range 500 {
+		fmt.Fprintf(&roots, "%d,%g,p%d\n", i*i, float64(i)-float64(i%5-2), i%2)
+	}
+	w.pushAll("roots", files{"rows.csv": roots.String()})
+	good, poor := made{operators: []string{"Softmax"}, dims: []int64{-1, 3}}.onnx(), made{operators: []string{"Neg", "Softmax"}, dims: []int64{-1, 3}}.onnx()
+	root, zero := made{operators: []string{"Sqrt"}, dims: []int64{-1, 1}}.onnx(), made{operators: []string{"Sqrt", "Sqrt"}, dims: []int64{-1, 1}}.onnx()
+	step := func(check, compare string) string {
+		set := "flowers@1\n      target: kind\n      features: [a, b, c]\n"
+		if check == "regression" {
+			set = "roots@1\n      target: y\n      features: [x]\n"
+		}
+		return "    - check: " + check + "\n      dataset: " + set + "      " + compare + "\n"
+	}
+	w.apply(step("classification", ""))
+	first := w.validate(w.register(plain(good)))
+	require.Equal(t, models.ValidationPassed, first.State, first.Reason)
+	w.validate(w.register(plain(root))) // version 2
+
+	for name, tt := range map[string]struct {
+		check, compare, model string
+		state                 models.ValidationState
+		says                  string
+	}{
+		"as good": {"classification", "compare: {against: {version: 1}, no_worse_than: 0.01}", good, models.ValidationPassed, "f1_macro is 0.9"},
+		"poor":    {"classification", "compare: {against: {version: 1}, no_worse_than: 0.1}", poor, models.ValidationFailed, "worse by more than 0.1"},
+		"a figure whose less is better": {
+			"classification", "compare: {against: {version: 1}, no_worse_than: 0.1, metrics: [log_loss]}", poor, models.ValidationFailed, "worse by more than 0.1",
+		},
+		"of a class": {"classification", `compare: {against: {version: 1}, no_worse_than: 0.1, metrics: ["recall[rose]"]}`, good, models.ValidationPassed, "recall[rose] is 0.9"},
+		"of a slice": {
+			"classification", "compare: {against: {version: 1}, no_worse_than: 0.1, metrics: [\"accuracy{german}\"]}\n      slices: [{name: german, where: {column: country, value: DE}}]",
+			poor, models.ValidationFailed, "accuracy{german} is",
+		},
+		"of no numbers":  {"classification", "compare: {against: {version: 2}, no_worse_than: 0.1}", good, models.ValidationPassed, "cannot be measured on flowers@1"},
+		"errors":         {"regression", "compare: {against: {version: 2}, no_worse_than: 0.1}", root, models.ValidationPassed, "mae is 1.2"},
+		"larger errors":  {"regression", "compare: {against: {version: 2}, no_worse_than: 0.1}", zero, models.ValidationFailed, "worse by more than 0.1"},
+		"few rows":       {"regression", "compare: {against: {version: 2}, no_worse_than: 0, metrics: [rmse]}\n      compare_by: estimate", root, models.ValidationPassed, "no worse by more than 0"},
+		"nothing so far": {"regression", `compare: {against: "@nobody", no_worse_than: 0}`, root, models.ValidationPassed, "runs no version yet"},
+	} {
+		w.apply(step(tt.check, tt.compare))
+		v := w.validate(w.register(plain(tt.model)))
+		require.Equal(t, tt.state, v.State, "%s: %s\n%s", name, v.Reason, said(v.Steps[0]))
+		require.Contains(t, said(v.Steps[0]), tt.says, name)
+	}
+}

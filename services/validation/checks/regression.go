@@ -22,6 +22,8 @@ type regressionSettings struct {
 	Features []string `json:"features,omitempty" jsonschema:"minItems=1" jsonschema_description:"The columns that the model is given; by default those of its signature, else all but the target."`
 	Output   string   `json:"output,omitempty" jsonschema_description:"The output that is judged, where the model has several."`
 	Slices   []slice  `json:"slices,omitempty" jsonschema_description:"Parts of the data set whose figures are measured too, such as map50{night}."`
+
+	CompareBy string `json:"compare_by,omitempty" jsonschema:"enum=bound,enum=estimate,default=bound" jsonschema_description:"What no_worse_than is held against: the bound (95 %) of the difference, or the difference itself."`
 }
 
 // Lint implements pipeline.Linter.
@@ -35,7 +37,8 @@ func (r regressionSettings) Parts() []string { return sliceNames(r.Slices) }
 // Declare implements validation.Check.
 func (Regression) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "regression", Version: 1, About: "errors of predicted numbers on a table.", Dataset: pipeline.Required, Settings: regressionSettings{},
+		Name: "regression", Version: 1, About: "errors of predicted numbers on a table.", Dataset: pipeline.Required,
+		Compare: []string{"mae", "rmse"}, Settings: regressionSettings{CompareBy: byBound},
 		Measures: []pipeline.Measure{
 			{Name: "mae", Lower: true, About: "mean absolute error, in the target's unit"},
 			{Name: "rmse", Lower: true, About: "root of the mean squared error, in the target's unit"},
@@ -48,33 +51,64 @@ func (Regression) Declare() pipeline.Check {
 }
 
 // Run implements validation.Check.
-func (Regression) Run(ctx context.Context, s *validation.Subject) (models.Report, error) {
+func (c Regression) Run(ctx context.Context, s *validation.Subject) (models.Report, error) {
 	var report models.Report
-	var settings regressionSettings
+	settings := regressionSettings{CompareBy: byBound}
 	if err := s.Step.Read(&settings); err != nil {
 		return report, err
 	}
-	set, table, err := s.Datasets.Table(ctx, *s.Step.Dataset)
+	set, err := s.Datasets.Committed(ctx, *s.Step.Dataset)
 	if err != nil {
 		return report, err
+	}
+	own, err := c.measure(ctx, s, set, settings, &report)
+	if err != nil {
+		return report, broken(err, &report)
+	}
+	if err := own.conclude(&report); err != nil || s.Step.Compare == nil {
+		return report, err
+	}
+	champion, err := opposing(ctx, s, &report)
+	if err != nil || champion == nil {
+		return report, err
+	}
+	its, err := c.measure(ctx, champion, set, settings, &models.Report{})
+	if err = unmeasured(s, champion, err, &report); err != nil || its == nil {
+		return report, err
+	}
+	report.Facts["champion"] = champion.Version.Ref()
+	decide, err := newComparison(s.Step, settings.CompareBy, set, c.Declare())
+	if err != nil {
+		return report, err
+	}
+	return report, compareAnswers(decide, own.answers, its.answers, settings.Slices, &report)
+}
+
+// measure runs a version over the table.
+func (Regression) measure(
+	ctx context.Context, s *validation.Subject, set models.DatasetVersion, settings regressionSettings, report *models.Report,
+) (*regressed, error) {
+	_, table, err := s.Datasets.Table(ctx, *s.Step.Dataset)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = table.Close() }()
 	served, err := s.Serve(ctx)
 	if err != nil {
-		return report, err
+		return nil, err
 	}
 	defer served.Stop()
-	measured(s, set, served, "regression 1", &report)
+	measured(s, set, served, "regression 1", report)
 	run, err := newTableRun(ctx, s, served, table, settings.Target, settings.Features)
 	if err != nil {
-		return report, err
+		return nil, err
 	}
 	run.total = set.Summary.Rows
-	r := regressed{settings: settings, columns: table.Columns(), parts: make([][]bool, len(settings.Slices))}
+	r := &regressed{settings: settings, columns: table.Columns(), answers: answers[*accuracy.Numbers]{given: &accuracy.Numbers{}}}
 	if err := run.each(ctx, r.add); err != nil {
-		return report, broken(err, &report)
+		return nil, err
 	}
-	return report, r.conclude(&report)
+	return r, nil
 }
 
 // measured says what a figure depends on: the report's key and facts.
@@ -89,8 +123,8 @@ func measured(s *validation.Subject, set models.DatasetVersion, served *validati
 type regressed struct {
 	settings regressionSettings
 	columns  []models.Column
-	numbers  accuracy.Numbers
-	parts    [][]bool // by slice, by row used
+	answers  answers[*accuracy.Numbers]
+	rows     int // looked at
 	missing  int      // rows without a true number
 	nan      int      // predictions that are none
 }
@@ -109,6 +143,7 @@ func (r *regressed) add(rows [][]any, said predicted) error {
 	}
 	target := slices.IndexFunc(r.columns, func(c models.Column) bool { return c.Name == r.settings.Target })
 	for i, row := range rows {
+		r.rows++
 		truth := math.NaN()
 		switch v := row[target].(type) {
 		case int64:
@@ -126,10 +161,8 @@ func (r *regressed) add(rows [][]any, said predicted) error {
 		case math.IsNaN(guess) || math.IsInf(guess, 0):
 			r.nan++
 		default:
-			r.numbers.Add(truth, guess)
-			for j, part := range r.settings.Slices {
-				r.parts[j] = append(r.parts[j], part.Where.hasRow(r.columns, row))
-			}
+			r.answers.given.Add(truth, guess)
+			r.answers.kept(r.rows, r.settings.Slices, func(where sliceWhere) bool { return where.hasRow(r.columns, row) })
 		}
 	}
 	return nil
@@ -142,18 +175,18 @@ func (r *regressed) conclude(report *models.Report) error {
 	if r.nan > 0 {
 		report.Findings = append(report.Findings, problem("model", "%d predictions are NaN or infinite", r.nan))
 	}
-	if r.numbers.Len() == 0 {
+	if r.answers.given.Len() == 0 {
 		return models.Errorf(models.KindInvalid, "no row has a true number in %q", r.settings.Target)
 	}
-	addNumbers(r.numbers.Scores(), r.numbers.Len(), "", report)
+	addNumbers(r.answers.given, "", report)
 	for j, part := range r.settings.Slices {
-		some := r.numbers.Part(func(i int) bool { return r.parts[j][i] })
+		some := r.answers.part(j)
 		if some.Len() == 0 {
 			return models.Errorf(models.KindInvalid, "the slice %q has no row: mend its where", part.Name)
 		}
-		addNumbers(some.Scores(), some.Len(), "{"+part.Name+"}", report)
+		addNumbers(some, "{"+part.Name+"}", report)
 	}
-	edges, counts := r.numbers.Errors(40)
+	edges, counts := r.answers.given.Errors(40)
 	if edges != nil {
 		report.Figures.Charts = []models.Chart{{
 			Title: "Errors", About: "How far predictions are off: right of 0 they are too high.", Kind: models.ChartBars,
@@ -163,15 +196,12 @@ func (r *regressed) conclude(report *models.Report) error {
 	return nil
 }
 
-func addNumbers(s accuracy.NumberScores, n int, suffix string, report *models.Report) {
-	for _, f := range []struct {
-		name  string
-		value float64
-	}{{"mae", s.MAE}, {"rmse", s.RMSE}, {"r2", s.R2}, {"bias", s.Bias}, {"max_error", s.Max}, {"rows", float64(n)}} {
-		if math.IsNaN(f.value) {
-			report.Findings = append(report.Findings, warning(f.name+suffix, "%s cannot be told: the true numbers are all the same", f.name+suffix))
+func addNumbers(n *accuracy.Numbers, suffix string, report *models.Report) {
+	for _, f := range append(n.Figures(), accuracy.Figure{Name: "rows", Value: float64(n.Len())}) {
+		if math.IsNaN(f.Value) {
+			report.Findings = append(report.Findings, warning(f.Name+suffix, "%s cannot be told: the true numbers are all the same", f.Name+suffix))
 			continue
 		}
-		report.Measurements = append(report.Measurements, models.Measurement{Name: f.name + suffix, Value: f.value})
+		report.Measurements = append(report.Measurements, models.Measurement{Name: f.Name + suffix, Value: f.Value})
 	}
 }

@@ -133,10 +133,10 @@ func (k *shaken) accuracy(ctx context.Context, n int) (float64, error) {
 	if answered == 0 {
 		return 0, nil // which has findings of its own
 	}
-	if own.classes.Len() == 0 {
+	if own.answers.given.Len() == 0 {
 		return 0, models.Errorf(models.KindInvalid, "no image is of a class that the model knows, which are %v: name them in its order (classes)", own.order)
 	}
-	return own.classes.Scores().Accuracy, nil
+	return own.answers.given.Scores().Accuracy, nil
 }
 
 // report makes measurements and findings of what was seen.
