@@ -131,4 +131,3 @@ func (d detectionSettings) pictures(part string, images []models.LabeledImage) (
 	}
 	return selected, n, nil
 }
-

@@ -125,8 +125,8 @@ type regressed struct {
 	columns  []models.Column
 	answers  answers[*accuracy.Numbers]
 	rows     int // looked at
-	missing  int      // rows without a true number
-	nan      int      // predictions that are none
+	missing  int // rows without a true number
+	nan      int // predictions that are none
 }
 
 func (r *regressed) add(rows [][]any, said predicted) error {
