@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/models"
@@ -75,8 +76,8 @@ func (v Validations) GetValidationAttachment(ctx context.Context, r server.GetVa
 	return attached{a, body}, err
 }
 
-// attached is an attachment as the answer: what a check or a model wrote, which
-// no browser may run as a page of this server.
+// attached is an attachment as the answer: what a check, a model or a command
+// wrote, which a browser saves and does not run as a page of this server.
 type attached struct {
 	models.Attachment
 	body io.ReadCloser
@@ -85,14 +86,25 @@ type attached struct {
 // VisitGetValidationAttachmentResponse implements server.GetValidationAttachmentResponseObject.
 func (a attached) VisitGetValidationAttachmentResponse(w http.ResponseWriter) error {
 	defer func() { _ = a.body.Close() }()
-	w.Header().Set("Content-Type", a.MediaType)
+	w.Header().Set("Content-Type", harmless(a.MediaType))
 	w.Header().Set("Content-Length", strconv.FormatInt(a.Size, 10))
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": a.Name}))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": a.Name}))
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("ETag", `"`+a.SHA256+`"`)
 	_, err := io.Copy(w, a.body)
 	return err
+}
+
+// harmless gives the media type under which a file is sent: none that a browser
+// takes for a page or a program.
+func harmless(mediaType string) string {
+	kind, _, err := mime.ParseMediaType(mediaType)
+	if err == nil && (kind == "text/plain" || kind == "text/csv" || kind == "application/json" ||
+		strings.HasPrefix(kind, "image/") && kind != "image/svg+xml") {
+		return mediaType
+	}
+	return "application/octet-stream"
 }
 
 // WaiveValidationStep lets a failed step count as passed for a while.

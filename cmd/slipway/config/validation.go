@@ -7,7 +7,7 @@ import (
 
 // Validation bounds what a model may take while it is validated.
 type Validation struct {
-	Memory int64         `default:"0" env:"SLIPWAY_VALIDATION_MEMORY" help:"MiB that a model may hold in slipway-serve while it is validated; 0 is three quarters of what the machine or its container has."`
+	Memory int64         `default:"0" env:"SLIPWAY_VALIDATION_MEMORY" help:"MiB that a model may hold in slipway-serve while it is validated, and a run: step (at most 8192); 0 is three quarters of what the machine or its container has."`
 	Answer time.Duration `default:"2m" env:"SLIPWAY_VALIDATION_ANSWER" help:"Longest time that one answer of a model may take while it is validated."`
 }
 

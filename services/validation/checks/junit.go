@@ -1,77 +1,37 @@
 package checks
 
 import (
-	"encoding/json"
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
+	"io"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/htmlindex"
 
 	"github.com/slipway-ml/slipway/models"
 )
 
-// collect reads what a command left: report.xml and measurements.json, in its
-// folder for output or where it ran.
-func (p place) collect(report *models.Report) error {
-	text, err := p.read("report.xml")
-	if err != nil {
-		return err
-	}
-	if text != nil {
-		if err := readJUnit(text, report); err != nil {
-			return models.Errorf(models.KindInvalid, "report.xml is no JUnit report: %v", err)
-		}
-	}
-	if text, err = p.read("measurements.json"); err != nil || text == nil {
-		return err
-	}
-	var measured map[string]float64
-	if err := json.Unmarshal(text, &measured); err != nil {
-		return models.Errorf(models.KindInvalid, `measurements.json is no object of numbers, such as {"accuracy": 0.93}: %v`, err)
-	}
-	for _, name := range keys(measured) {
-		report.Measurements = append(report.Measurements, models.Measurement{Name: name, Value: measured[name]})
-	}
-	return nil
+// tally counts the cases of a JUnit report.
+type tally struct {
+	tests, failures, errors, skipped int
+	uncollected                      string // a file whose tests pytest could not collect
 }
 
-// read gives a file that the command left; nil where it left none. A link is
-// not followed: it could lead to a file of ours.
-func (p place) read(name string) ([]byte, error) {
-	for _, dir := range []string{p.output, p.model} {
-		path := filepath.Join(dir, name)
-		stat, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !stat.Mode().IsRegular() || stat.Size() > maxText {
-			return nil, models.Errorf(models.KindInvalid, "%s is no plain file of at most %d bytes", name, maxText)
-		}
-		return os.ReadFile(path)
-	}
-	return nil, nil
-}
-
-// suite is a JUnit <testsuite>, or <testsuites> around some.
-type suite struct {
-	Suites []suite    `xml:"testsuite"`
-	Cases  []testCase `xml:"testcase"`
-}
-
+// testCase is a case of a JUnit report, as pytest, Maven or gotestsum write it.
 type testCase struct {
 	Class   string   `xml:"classname,attr"`
 	Name    string   `xml:"name,attr"`
+	File    string   `xml:"file,attr"`
+	Line    string   `xml:"line,attr"`
 	Time    string   `xml:"time,attr"`
 	Failure *outcome `xml:"failure"`
 	Error   *outcome `xml:"error"`
 	Skipped *outcome `xml:"skipped"`
+	Out     string   `xml:"system-out"`
+	Err     string   `xml:"system-err"`
 }
 
 type outcome struct {
@@ -79,60 +39,143 @@ type outcome struct {
 	Text    string `xml:",chardata"`
 }
 
-// readJUnit makes each case a finding, those that failed first.
-func readJUnit(text []byte, report *models.Report) error {
-	var root suite
-	if err := xml.Unmarshal(text, &root); err != nil {
-		return err
-	}
-	counts := map[string]int{"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-	var findings []models.Finding
-	var walk func(suite)
-	walk = func(s suite) {
-		for _, c := range s.Cases {
-			counts["tests"]++
-			findings = append(findings, c.finding(counts))
+// The bounds of a JUnit report; what of a case is longer is cut in its middle.
+const (
+	maxDepth   = 64
+	maxCases   = 501 // of a severity, as findings: one more than a report keeps
+	maxTrace   = 2500
+	maxPrinted = 1000
+)
+
+// readJUnit makes each case a finding. It reads one case at a time, expands no
+// entity but XML's own five, and opens nothing that the text names.
+func readJUnit(text []byte, report *models.Report) (tally, error) {
+	var count tally
+	kept := map[models.Severity]int{}
+	d := xml.NewDecoder(bytes.NewReader(text))
+	d.CharsetReader = func(label string, in io.Reader) (io.Reader, error) {
+		known, err := htmlindex.Get(label)
+		if err != nil {
+			return nil, err
 		}
-		for _, inner := range s.Suites {
-			walk(inner)
+		return known.NewDecoder().Reader(in), nil
+	}
+	root := false
+	for depth := 0; ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			if !root {
+				return count, errors.New("it is empty")
+			}
+			return count, nil
+		}
+		if err != nil {
+			return count, err
+		}
+		switch t := token.(type) {
+		case xml.Directive:
+			return count, errors.New("it has a document type (<!DOCTYPE …>), which no JUnit report needs and a hostile one may")
+		case xml.EndElement:
+			depth--
+		case xml.StartElement:
+			name := t.Name.Local
+			if !root && name != "testsuites" && name != "testsuite" {
+				return count, fmt.Errorf("it begins with <%s>, not with <testsuites> or <testsuite>", name)
+			}
+			root = true
+			if depth++; depth > maxDepth {
+				return count, fmt.Errorf("its elements are nested more than %d deep", maxDepth)
+			}
+			if name != "testcase" {
+				continue
+			}
+			var c testCase
+			if err := d.DecodeElement(&c, &t); err != nil {
+				return count, err
+			}
+			depth--
+			f := c.finding(&count)
+			if kept[f.Severity]++; kept[f.Severity] <= maxCases {
+				report.Findings = append(report.Findings, f)
+			}
 		}
 	}
-	walk(root)
-	slices.SortStableFunc(findings, func(a, b models.Finding) int { return bad(b) - bad(a) })
-	report.Findings = append(report.Findings, findings...)
-	for _, name := range []string{"tests", "failures", "errors", "skipped"} {
-		report.Measurements = append(report.Measurements, models.Measurement{Name: name, Value: float64(counts[name])})
-	}
-	return nil
 }
 
-func bad(f models.Finding) int {
-	if f.Severity == models.SeverityError {
-		return 1
+// finding judges a case, and counts it.
+func (c testCase) finding(count *tally) models.Finding {
+	count.tests++
+	test := strings.Trim(c.Class+"::"+c.Name, ":")
+	where := test
+	if c.File != "" {
+		where = strings.TrimSuffix(c.File+":"+c.Line, ":")
 	}
-	return 0
-}
-
-func (c testCase) finding(counts map[string]int) models.Finding {
-	where := strings.Trim(c.Class+"::"+c.Name, ":")
+	after := ""
+	if c.Time != "" {
+		after = " after " + cut(c.Time, 20) + " s"
+	}
 	switch {
 	case c.Failure != nil:
-		counts["failures"]++
-		return problem(where, "%s failed: %s", c.Name, c.Failure.words())
+		count.failures++
+		return models.Finding{
+			Severity: models.SeverityError, Where: where, Rule: "test",
+			Message: fmt.Sprintf("%s failed%s: %s%s", c.told(where, test), after, c.Failure.words(), c.printed()),
+		}
 	case c.Error != nil:
-		counts["errors"]++
-		return problem(where, "%s could not run: %s", c.Name, c.Error.words())
+		count.errors++
+		if c.Error.Message == "collection failure" && count.uncollected == "" {
+			count.uncollected = cut(test, 200)
+		}
+		return models.Finding{
+			Severity: models.SeverityError, Where: where, Rule: "test",
+			Message: fmt.Sprintf("%s could not run: %s%s", c.told(where, test), c.Error.words(), c.printed()),
+		}
 	case c.Skipped != nil:
-		counts["skipped"]++
-		return info(where, "%s was skipped: %s", c.Name, c.Skipped.words())
+		count.skipped++
+		return info(where, "%s was skipped: %s", c.told(where, test), c.Skipped.words())
 	default:
-		return info(where, "%s passed in %s s", c.Name, c.Time)
+		return info(where, "%s passed%s", c.told(where, test), after)
 	}
+}
+
+// told names the case: shortly where its place has its class.
+func (c testCase) told(where, test string) string {
+	if where == test {
+		return c.Name
+	}
+	return test
 }
 
 func (o outcome) words() string {
-	if o.Message == "" {
-		return strings.TrimSpace(o.Text)
+	text := strings.TrimSpace(o.Text)
+	if o.Message != "" && !strings.HasPrefix(text, o.Message) {
+		text = strings.TrimSpace(o.Message + "\n" + text)
 	}
-	return fmt.Sprintf("%s\n%s", o.Message, strings.TrimSpace(o.Text))
+	return cut(text, maxTrace)
+}
+
+// printed is what the case wrote while it ran.
+func (c testCase) printed() string {
+	text := ""
+	for _, out := range [][2]string{{"system-out", c.Out}, {"system-err", c.Err}} {
+		if printed := strings.TrimSpace(out[1]); printed != "" {
+			text += "\n--- " + out[0] + " ---\n" + cut(printed, maxPrinted/2)
+		}
+	}
+	return text
+}
+
+// cut shortens a text in its middle: a trace has its essence at both ends.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	head, tail := most/2, len(text)-most/2
+	for head > 0 && !utf8.RuneStart(text[head]) {
+		head--
+	}
+	for tail < len(text) && !utf8.RuneStart(text[tail]) {
+		tail++
+	}
+	return text[:head] + fmt.Sprintf("\n… %d bytes more …\n", tail-head) + text[tail:]
 }
