@@ -60,12 +60,15 @@ func (p Pipelines) ListPipelineRevisions(ctx context.Context, r server.ListPipel
 }
 
 // LintPipeline tells what is wrong with a document.
-func (p Pipelines) LintPipeline(_ context.Context, r server.LintPipelineRequestObject) (server.LintPipelineResponseObject, error) {
+func (p Pipelines) LintPipeline(ctx context.Context, r server.LintPipelineRequestObject) (server.LintPipelineResponseObject, error) {
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
-	parsed, problems := p.Service.Lint(text, r.ContentType)
+	parsed, problems, err := p.Service.Lint(ctx, text, r.ContentType)
+	if err != nil {
+		return nil, err
+	}
 	report := server.LintPipeline200JSONResponse{Valid: len(problems) == 0, Model: parsed.Model, Findings: []server.LintFinding{}}
 	for _, problem := range problems {
 		report.Findings = append(report.Findings, server.LintFinding{

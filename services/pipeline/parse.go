@@ -47,8 +47,9 @@ func NewGrammar(checks []Check) (*Grammar, error) {
 
 // Parse reads a document. Its problems, in the order of lines, come with no
 // more of the pipeline than its model, where that can be read; without any,
-// the pipeline has its defaults filled in. known are the names ${{ … }} may use.
-func (g *Grammar) Parse(text []byte, mediaType string, known Names) (models.Pipeline, []Problem) {
+// the pipeline has its defaults filled in. known are the names of
+// its scope; nil where nobody can tell which there are.
+func (g *Grammar) Parse(text []byte, mediaType string, known *Names) (models.Pipeline, []Problem) {
 	t := read(text, mediaType)
 	var doc document
 	if len(t.problems) == 0 {

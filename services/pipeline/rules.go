@@ -9,16 +9,15 @@ import (
 )
 
 // rules says what the schema cannot: how fields go together.
-func (g *Grammar) rules(t *tree, doc document, known Names) {
-	for path, at := range t.places {
-		if at.value != nil && at.value.ShortTag() == "!!str" && path != "" {
-			expressions(t, path, at.value, known)
-		}
-	}
+func (g *Grammar) rules(t *tree, doc document, known *Names) {
 	modelName(t, doc.Model)
 	if doc.Validation != nil {
+		if !count(t, doc.Validation.Steps) {
+			return
+		}
 		g.stepRules(t, doc)
 	}
+	g.expressions(t, doc, known)
 	serving(t, "serving", doc.Serving)
 	for _, env := range slices.Sorted(maps.Keys(doc.Environments)) {
 		environment(t, env, doc)
@@ -33,9 +32,6 @@ func modelName(t *tree, model string) {
 }
 
 func (g *Grammar) stepRules(t *tree, doc document) {
-	if !count(t, doc.Validation.Steps) {
-		return
-	}
 	names := map[string]int{}
 	for i, step := range doc.Validation.Steps {
 		path := fmt.Sprintf("validation.steps[%d]", i)
@@ -60,7 +56,7 @@ func (g *Grammar) stepRules(t *tree, doc document) {
 			compareRules(t, path+".compare", step, check, doc)
 		}
 	}
-	needsRules(t, doc.Validation.Steps)
+	g.needsRules(t, doc.Validation.Steps)
 }
 
 // stepFields refuses a field that means nothing to its step, and asks for what

@@ -14,11 +14,36 @@ import (
 type Service struct {
 	DB      storage.DB
 	Grammar *Grammar
+	Scope   Scope // nil: there are no variables and no secrets
+}
+
+// Scope knows the variables and secrets of models and their environments.
+type Scope interface {
+	// Names gives their names, as a model's steps may use them: environment is
+	// "" for those of the model and the global ones alone.
+	Names(ctx context.Context, model, environment string) (vars, secrets []string, err error)
+}
+
+// parse reads a document and holds the names in it against its model's scope.
+func (s *Service) parse(ctx context.Context, text []byte, kind string) (models.Pipeline, []Problem, error) {
+	parsed, problems := s.Grammar.Parse(text, kind, nil)
+	if parsed.Model == "" {
+		return parsed, problems, nil
+	}
+	var known Names
+	if s.Scope != nil {
+		var err error
+		if known.Vars, known.Secrets, err = s.Scope.Names(ctx, parsed.Model, ""); err != nil {
+			return parsed, nil, err
+		}
+	}
+	parsed, problems = s.Grammar.Parse(text, kind, &known)
+	return parsed, problems, nil
 }
 
 // Lint tells what is wrong with a document, and what it says where nothing is.
-func (s *Service) Lint(text []byte, contentType string) (models.Pipeline, []Problem) {
-	return s.Grammar.Parse(text, mediaType(text, contentType), nil)
+func (s *Service) Lint(ctx context.Context, text []byte, contentType string) (models.Pipeline, []Problem, error) {
+	return s.parse(ctx, text, mediaType(text, contentType))
 }
 
 // Apply keeps a document as the model's newest revision. The document that is
@@ -26,7 +51,10 @@ func (s *Service) Lint(text []byte, contentType string) (models.Pipeline, []Prob
 // is created, so that its first version is validated too.
 func (s *Service) Apply(ctx context.Context, model string, text []byte, contentType string) (models.PipelineRevision, error) {
 	kind := mediaType(text, contentType)
-	parsed, problems := s.Grammar.Parse(text, kind, nil)
+	parsed, problems, err := s.parse(ctx, text, kind)
+	if err != nil {
+		return models.PipelineRevision{}, err
+	}
 	if len(problems) > 0 {
 		return models.PipelineRevision{}, refuse(problems)
 	}
@@ -41,7 +69,7 @@ func (s *Service) Apply(ctx context.Context, model string, text []byte, contentT
 	rev := models.PipelineRevision{
 		Model: model, Document: text, MediaType: kind, Digest: hex.EncodeToString(sum[:]), Pipeline: parsed,
 	}
-	err := s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
+	err = s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
 		rev, err = apply(tx, rev)
 		return err
 	})

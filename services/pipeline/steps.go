@@ -72,58 +72,27 @@ func eachLeg(needs []string, legs map[string][]string) []string {
 }
 
 // needsRules refuses needs of steps that are not there, and circles.
-func needsRules(t *tree, steps []stepDoc) {
-	names := stepNames(steps)
-	waits := make([][]int, len(steps))
+func (g *Grammar) needsRules(t *tree, steps []stepDoc) {
+	order := g.graph(steps)
 	for i, step := range steps {
-		at := fmt.Sprintf("validation.steps[%d]", i)
 		for n, need := range step.Needs {
-			place := fmt.Sprintf("%s.needs[%d]", at, n)
-			switch on := slices.Index(names, need); {
+			place := fmt.Sprintf("validation.steps[%d].needs[%d]", i, n)
+			switch on := slices.Index(order.names, need); {
 			case on < 0:
-				others := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == names[i] })
+				others := slices.DeleteFunc(slices.Clone(order.names), func(name string) bool { return name == order.names[i] })
 				t.at(place, "there is no step %q; %s", need, allowed(need, others))
 				t.allow(others)
 			case on == i:
 				t.at(place, "step %q cannot need itself", need)
-			default:
-				waits[i] = append(waits[i], on)
 			}
 		}
 		if step.Needs == nil {
-			for before := range i {
-				waits[i] = append(waits[i], before)
-			}
+			continue
+		}
+		if circle := order.circle(i); circle != nil && i == slices.Min(withNeeds(steps, circle)) {
+			t.at(fmt.Sprintf("validation.steps[%d].needs", i), "this is a circle, so none could begin: %s%s", told(order.names, circle), orderHint(steps, circle))
 		}
 	}
-	for i := range steps {
-		if circle := circleFrom(waits, i); circle != nil && steps[i].Needs != nil && i == slices.Min(withNeeds(steps, circle)) {
-			t.at(fmt.Sprintf("validation.steps[%d].needs", i), "this is a circle, so none could begin: %s%s", told(names, circle), orderHint(steps, circle))
-		}
-	}
-}
-
-// circleFrom finds a way along waits from a step back to it; nil where there is
-// none.
-func circleFrom(waits [][]int, start int) []int {
-	seen := make([]bool, len(waits))
-	var walk func(at int, way []int) []int
-	walk = func(at int, way []int) []int {
-		for _, next := range waits[at] {
-			if next == start {
-				return append(way, at)
-			}
-			if seen[next] {
-				continue
-			}
-			seen[next] = true
-			if found := walk(next, append(way, at)); found != nil {
-				return found
-			}
-		}
-		return nil
-	}
-	return walk(start, nil)
 }
 
 func withNeeds(steps []stepDoc, circle []int) []int {

@@ -122,3 +122,53 @@ func TestLintOfSteps(t *testing.T) {
 		})
 	}
 }
+
+func TestLintOfExpressions(t *testing.T) {
+	t.Parallel()
+	g := grammar(t)
+	known := &pipeline.Names{Vars: []string{"DIR"}, Secrets: []string{"TOKEN", "KEY"}}
+	tests := map[string]struct{ text, want string }{
+		"names that are there": {
+			"    - {run: a, env: {A: \"${{ Vars.dir }} ${{ secrets['KEY'] }}\"}, git: {url: \"https://h/${{ vars.DIR }}\", token: \"${{ secrets.TOKEN }}\"}}", "",
+		},
+		"what only a version has": {
+			"    - {run: a, if: \"version.tags.stage == 'x' && run.params.lr > 0 && contains(version.aliases, 'c')\"}", "",
+		},
+		"matrix in run": {
+			"    - {run: \"pytest -k ${{ matrix.k }}\", matrix: {k: [a, b]}, python: \"${{ matrix.k }}\"}", "",
+		},
+		"steps before it": {
+			"    - {run: a, name: one}\n    - {run: b, name: two, matrix: {k: [x]}}\n    - {run: c, if: \"steps.one.measurements['m.x'] > 1 && steps['two (x)'].outcome == 'success' && steps.two.conclusion == 'failure'\"}", "",
+		},
+		"a variable that is not there": {"    - {run: a, env: {A: \"x ${{ vars.DIRR }}\"}}", `4:32: there is no vars.DIRR: slipway var set makes one; did you mean "DIR"? allowed: DIR`},
+		"a secret that is not there":   {"    - {run: a, env: {A: \"${{ secrets.NONE }}\"}}", `there is no secrets.NONE: slipway secret set makes one; allowed: KEY, TOKEN`},
+		"a secret in if":               {"    - {run: a, if: secrets.KEY}", `4:20: secrets: a secret decides nothing`},
+		"a secret in a script":         {"    - {run: \"curl ${{ secrets.KEY }}\"}", `4:23: secrets: in run it would be a part of the script`},
+		"a secret in an image":         {"    - {run: a, on: docker, image: \"${{ secrets.KEY }}\"}", `secrets: a secret reaches a step by env`},
+		"a key of no matrix":           {"    - {run: \"a ${{ matrix.os }}\", matrix: {k: [1]}}", `there is no matrix.os; allowed: k`},
+		"a step beside it": {
+			"    - {run: a, name: one, needs: []}\n    - {run: b, needs: [], if: steps.one.outcome == 'success'}", `5:31: there is no steps.one: a step that it needs, or that ends before it`,
+		},
+		"a status outside if":      {"    - {run: a, env: {A: \"${{ failure() }}\"}}", `failure() can be asked in if alone`},
+		"a half condition":         {"    - {run: a, if: \"${{ vars.DIR }} == 'x'\"}", `4:21: a condition is one expression`},
+		"GitHub's own":             {"    - {run: a, if: github.ref == 'x'}", `there is no github; allowed: matrix, model, run, secrets, steps, vars, version`},
+		"no function":              {"    - {run: a, if: \"succes()\"}", `there is no function succes(); did you mean "success"?`},
+		"a check with a broken if": {"    - {check: onnx, if: \"1 +\"}", `4:28: the expression does not parse`},
+		"an expression in a check": {"    - {check: detection, dataset: a@1, exclude: [\"${{ vars.DIR }}\"]}", `an expression means nothing here`},
+		"a serving variable":       {"    - {run: a}\nserving: {env: {A: \"${{ vars.DIR }}\"}}", `an expression means nothing here`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := g.Parse(steps(tt.text), pipeline.YAML, known)
+			lines := make([]string, 0, len(problems))
+			for _, p := range problems {
+				lines = append(lines, p.String())
+			}
+			if tt.want == "" {
+				require.Empty(t, lines)
+			}
+			require.Contains(t, strings.Join(lines, "\n"), tt.want)
+		})
+	}
+}
