@@ -46,9 +46,9 @@ type Way struct {
 	problem  error
 }
 
-// Open begins to listen; the caller closes.
-func (e Exit) Open() (*Way, error) {
-	w, err := e.listen()
+// Open begins to listen. The caller closes; what goes through it ends with ctx.
+func (e Exit) Open(ctx context.Context) (*Way, error) {
+	w, err := e.listen(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +59,9 @@ func (e Exit) Open() (*Way, error) {
 }
 
 // Tunnel listens for a program that knows no proxy: each connection goes to the
-// address host:port.
-func (e Exit) Tunnel(address string) (*Way, error) {
-	w, err := e.listen()
+// address host:port. As of Open, the caller closes.
+func (e Exit) Tunnel(ctx context.Context, address string) (*Way, error) {
+	w, err := e.listen(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -82,13 +82,13 @@ func (e Exit) Tunnel(address string) (*Way, error) {
 	return w, nil
 }
 
-func (e Exit) listen() (*Way, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+func (e Exit) listen(ctx context.Context) (*Way, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("open a way out: %w", err)
 	}
 	w := &Way{exit: e, listener: listener}
-	w.open, w.end = context.WithCancel(context.Background())
+	w.open, w.end = context.WithCancel(ctx)
 	w.heard.Store(e.Now().UnixNano())
 	return w, nil
 }

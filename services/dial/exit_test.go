@@ -45,7 +45,7 @@ func TestAnExitLeadsWhereItMay(t *testing.T) {
 				{"another host", dial.Exit{Guard: dial.Guard{AllowPrivate: true}, Hosts: []string{"127.0.0.1:1"}}, dial.ErrOtherHost},
 			} {
 				c.exit.Now = time.Now
-				way, err := c.exit.Open()
+				way, err := c.exit.Open(t.Context())
 				require.NoError(t, err)
 				t.Cleanup(way.Close)
 				res, err := client(t, way, server).Get(server.URL)
@@ -72,7 +72,7 @@ func TestAnExitLeadsWhereItMay(t *testing.T) {
 
 func TestAnExitIsOnlyForWhomItWasOpened(t *testing.T) {
 	t.Parallel()
-	way, err := dial.Exit{Guard: dial.Guard{AllowPrivate: true}, Now: time.Now}.Open()
+	way, err := dial.Exit{Guard: dial.Guard{AllowPrivate: true}, Now: time.Now}.Open(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(way.Close)
 	proxy := &url.URL{Scheme: "http", Host: way.Address()}
@@ -97,10 +97,10 @@ func TestATunnelGoesThroughTheMachinesProxy(t *testing.T) {
 			_, _ = io.WriteString(conn, "SSH-2.0-test\r\n")
 		}
 	}()
-	outer, err := dial.Exit{Guard: dial.Guard{AllowPrivate: true}, Now: time.Now}.Open()
+	outer, err := dial.Exit{Guard: dial.Guard{AllowPrivate: true}, Now: time.Now}.Open(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(outer.Close)
-	way, err := dial.Exit{Now: time.Now, Proxy: func(*url.URL) (*url.URL, error) { return url.Parse(outer.URL()) }}.Tunnel(far.Addr().String())
+	way, err := dial.Exit{Now: time.Now, Proxy: func(*url.URL) (*url.URL, error) { return url.Parse(outer.URL()) }}.Tunnel(t.Context(), far.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(way.Close)
 	conn, err := net.Dial("tcp", way.Address())
