@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"io"
+	"os"
 	"time"
 )
 
@@ -19,11 +20,13 @@ type RunSpec struct {
 	Reach       []string // addresses host:port on this machine that it dials, at these addresses
 	Open        bool     // it also dials whatever this machine reaches
 	Timeout     time.Duration
+	Listener    *os.File      // a socket that listens, by which it is dialled: its descriptor 3; nil: none
 	Grace       time.Duration // from SIGTERM to SIGKILL where it is ended
 	CPUs        float64       // cores; 0: no limit
 	MemoryBytes int64         // 0: no limit
 	CPUSeconds  int64         // 0: no limit
 	FileBytes   int64         // largest file it may write; 0: no limit
+	DiskBytes   int64         // by which Dir and Write together may grow; 0: no limit
 	Processes   int           // 0: no limit
 	Output      io.Writer     // stdout and stderr, interleaved
 }
@@ -38,6 +41,7 @@ const (
 	EndedTimeout   Ending = "timeout"   // killed at its deadline
 	EndedMemory    Ending = "memory"    // killed for its memory
 	EndedProcesses Ending = "processes" // killed for too many processes
+	EndedDisk      Ending = "disk"      // killed for what it wrote to its folders
 	EndedCancel    Ending = "cancelled" // killed because ctx was
 )
 
@@ -67,6 +71,9 @@ type Runner interface {
 	Run(ctx context.Context, spec RunSpec) (RunResult, error)
 	// Start begins a run and returns; it ends with ctx at the latest.
 	Start(ctx context.Context, spec RunSpec) (Process, error)
+	// Lacks says, in a sentence each, what a run on this machine is not kept
+	// from.
+	Lacks() []string
 	// Clean ends what earlier lives of this server left running.
 	Clean(ctx context.Context, server string) error
 }

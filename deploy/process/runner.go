@@ -3,16 +3,19 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/slipway-ml/slipway/deploy"
+	"github.com/slipway-ml/slipway/deploy/folder"
 	"github.com/slipway-ml/slipway/models"
 )
 
@@ -21,12 +24,16 @@ type Runner struct {
 	// Supervisor is the program to start as a supervisor, one that calls
 	// Supervise first; "" for this one.
 	Supervisor string
-	// Private are folders and files that no run may use, where the kernel can
-	// hold it to that.
+	// Private are folders and files that no run may use, but for what its spec
+	// names below them.
 	Private []string
-	// Work is a folder below them that runs may use all the same.
-	Work string
+	// Read are folders of programs that every run may read, also below what is
+	// hidden from runs: the homes of users, and Private.
+	Read []string
 }
+
+// Lacks implements deploy.Runner.
+func (r Runner) Lacks() []string { return thisMachine().lacks() }
 
 // Run implements deploy.Runner.
 func (r Runner) Run(ctx context.Context, spec deploy.RunSpec) (deploy.RunResult, error) {
@@ -51,41 +58,94 @@ func (r Runner) Start(ctx context.Context, spec deploy.RunSpec) (deploy.Process,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	m := thisMachine()
+	t, err := r.task(spec, m)
+	if err != nil {
+		return nil, err
+	}
+	folders := append([]string{spec.Dir}, spec.Write...)
+	if t.User != 0 {
+		if err := errors.Join(folder.Give(folders, t.User), folder.Show(spec.Read)); err != nil {
+			return nil, errors.Join(fmt.Errorf("give run %q its folders: %w", spec.ID, err), folder.TakeBack(folders))
+		}
+	}
+	p, err := r.spawn(ctx, spec, t, m)
+	if err != nil {
+		return nil, errors.Join(err, folder.TakeBack(folders))
+	}
+	p.folders = folders
+	stopWatching := context.AfterFunc(ctx, func() { p.order(order{Grace: spec.Grace}) })
+	go func() {
+		defer close(p.done)
+		p.follow()
+		stopWatching()
+	}()
+	return p, nil
+}
+
+// task is what the supervisor does.
+func (r Runner) task(spec deploy.RunSpec, m machine) (task, error) {
+	t := task{
+		Command: spec.Command, Dir: spec.Dir, Env: spec.Env, Timeout: spec.Timeout, Grace: spec.Grace, CPUs: spec.CPUs,
+		MemoryBytes: spec.MemoryBytes, CPUSeconds: spec.CPUSeconds, FileBytes: spec.FileBytes, Processes: spec.Processes,
+		DiskBytes: spec.DiskBytes, Disk: append([]string{spec.Dir}, spec.Write...), User: m.users.pick(), Socket: spec.Listener != nil,
+	}
+	if info, err := os.Stat(spec.Dir); err != nil || !info.IsDir() {
+		return t, models.Errorf(models.KindInvalid, "the working folder %s of run %q is no folder", spec.Dir, spec.ID)
+	}
+	read := slices.Concat(r.Read, spec.Read)
+	if filepath.IsAbs(spec.Command[0]) {
+		read = append(read, spec.Command[0])
+	}
+	if !m.apart {
+		t.Sandbox = withoutPrivate(r.Private, read, t.Disk, spec)
+		return t, nil
+	}
+	var err error
+	if t.View, err = newView(r.Private, read, t.Disk, t.User); err != nil {
+		return t, models.Errorf(models.KindInvalid, "run %q cannot have its folders: %s", spec.ID, err)
+	}
+	t.Reach, t.Online = spec.Reach, spec.Open
+	if spec.Open {
+		t.View.Read = append(t.View.Read, bothNames("/etc/resolv.conf")...) // often a link into /run
+		t.Sandbox = &sandbox{Aside: true}
+	}
+	return t, nil
+}
+
+// spawn starts a supervisor on its task.
+func (r Runner) spawn(ctx context.Context, spec deploy.RunSpec, t task, m machine) (*run, error) {
 	orders, orderWriter, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	reports, reportWriter, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, orders.Close(), orderWriter.Close())
 	}
 	cmd := helper(r.Supervisor, superviseName, spec.Server, spec.ID)
 	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
 	cmd.ExtraFiles = []*os.File{orders, reportWriter}
+	if spec.Listener != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, spec.Listener)
+	}
+	if m.apart {
+		setApart(cmd, m.users)
+	}
 	cmd.WaitDelay = 5 * time.Second
 	err = cmd.Start()
 	orders.Close()
 	reportWriter.Close()
-	p := &run{cmd: cmd, orders: orderWriter, reports: json.NewDecoder(reports), done: make(chan struct{})}
+	p := &run{cmd: cmd, orders: orderWriter, reports: json.NewDecoder(reports), pipe: reports, done: make(chan struct{}), apart: m.apart}
 	if err != nil {
-		orderWriter.Close()
-		reports.Close()
+		p.close()
 		return nil, fmt.Errorf("start a supervisor: %w", err)
 	}
-	if err := p.begin(spec, withoutPrivate(r.Private, r.Work)); err != nil {
-		orderWriter.Close()
+	if err := p.begin(spec, t); err != nil {
+		p.close()
 		_ = cmd.Wait()
-		reports.Close()
 		return nil, err
 	}
-	stopWatching := context.AfterFunc(ctx, func() { p.order(order{}) })
-	go func() {
-		defer close(p.done)
-		p.follow()
-		stopWatching()
-		orderWriter.Close()
-		reports.Close()
-	}()
 	return p, nil
 }
 
@@ -141,20 +201,20 @@ func (r Runner) Clean(ctx context.Context, server string) error {
 // run is one run, seen from the server.
 type run struct {
 	cmd     *exec.Cmd
-	pid     int // of the run's first process
+	folders []string
+	apart   bool
+	pid     int // of the run's first process, where it is not apart
 	mu      sync.Mutex
 	orders  *os.File
 	reports *json.Decoder
+	pipe    *os.File // of reports
 	done    chan struct{}
 	result  deploy.RunResult
 }
 
 // begin hands the supervisor its task and hears whether it runs.
-func (p *run) begin(spec deploy.RunSpec, box *sandbox) error {
-	p.order(order{Task: &task{
-		Command: spec.Command, Dir: spec.Dir, Env: spec.Env, Timeout: spec.Timeout, MemoryBytes: spec.MemoryBytes,
-		CPUSeconds: spec.CPUSeconds, FileBytes: spec.FileBytes, Processes: spec.Processes, Sandbox: box,
-	}})
+func (p *run) begin(spec deploy.RunSpec, t task) error {
+	p.order(order{Task: &t})
 	var first report
 	if err := p.reports.Decode(&first); err != nil {
 		return fmt.Errorf("the supervisor of run %q did not answer: does main call process.Supervise first? %w", spec.ID, err)
@@ -171,13 +231,23 @@ func (p *run) follow() {
 	var last report
 	err := p.reports.Decode(&last)
 	if err != nil || last.Result == nil {
-		// Somebody killed the supervisor; its run died with it, what the run
-		// had started is in its group.
-		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+		// Somebody killed the supervisor; its run died with it. What the run had
+		// started is in its group, and in a namespace of its own dead, too.
+		if !p.apart {
+			_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+		}
 		last.Result = &deploy.RunResult{Ending: deploy.EndedSignal, Detail: "the run's supervisor was killed"}
 	}
 	_ = p.cmd.Wait() // its output has arrived after this
 	p.result = *last.Result
+	if err := folder.TakeBack(p.folders); err != nil {
+		p.result.Detail += "; what it left cannot be taken back: " + err.Error()
+	}
+	p.close()
+}
+
+func (p *run) close() {
+	_, _ = p.orders.Close(), p.pipe.Close()
 }
 
 func (p *run) order(o order) {

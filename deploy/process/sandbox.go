@@ -1,13 +1,17 @@
 package process
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-ml/slipway/deploy"
 )
 
 // sandbox is what of this machine a run may use, held by the kernel (Landlock)
@@ -15,7 +19,9 @@ import (
 type sandbox struct {
 	Read    []string `json:",omitempty"` // files and folders to read, and to run programs of
 	Write   []string `json:",omitempty"` // those to do anything with
-	Offline bool     `json:",omitempty"` // dial nobody
+	Offline bool     `json:",omitempty"` // dial nobody, but for Ports
+	Ports   []uint64 `json:",omitempty"`
+	Aside   bool     `json:",omitempty"` // files are not its business
 }
 
 // What the kernel is asked to hold. A kernel's ABI tells how many of them it
@@ -25,12 +31,15 @@ const (
 	fsFiles = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE |
 		unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	fsAll = 1<<13 - 1 // of the first ABI
+
+	rulePort = 2 // LANDLOCK_RULE_NET_PORT
 )
 
 // dropRights takes from this thread, and what is started from it, what no run
 // needs: to gain rights by a setuid program, and, where this user is root, all
-// of root's but those over files and processes of its own.
-func dropRights() error {
+// of root's; all but those over files and processes of its own where the run is
+// root itself.
+func dropRights(all bool) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
 	}
@@ -38,8 +47,9 @@ func dropRights() error {
 		unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL,
 		unix.CAP_SETGID, unix.CAP_SETUID, unix.CAP_NET_BIND_SERVICE,
 	}
+	_ = unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
-		if !slices.Contains(kept, c) {
+		if all || !slices.Contains(kept, c) {
 			_ = unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0) // who is not root has none to drop
 		}
 	}
@@ -52,11 +62,14 @@ func (s sandbox) apply() error {
 	if errno != 0 {
 		return nil
 	}
-	attr := unix.LandlockRulesetAttr{Handled_access_fs: fsAll}
+	var attr unix.LandlockRulesetAttr
+	if !s.Aside {
+		attr.Handled_access_fs = fsAll
+	}
 	for since, more := range map[uintptr]uint64{
 		2: unix.LANDLOCK_ACCESS_FS_REFER, 3: unix.LANDLOCK_ACCESS_FS_TRUNCATE, 5: unix.LANDLOCK_ACCESS_FS_IOCTL_DEV,
 	} {
-		if abi >= since {
+		if abi >= since && !s.Aside {
 			attr.Handled_access_fs |= more
 		}
 	}
@@ -64,7 +77,12 @@ func (s sandbox) apply() error {
 		attr.Handled_access_net = unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
 	}
 	if abi >= 6 {
-		attr.Scoped = unix.LANDLOCK_SCOPE_SIGNAL // it may not end its supervisor
+		// It may not end its supervisor, nor speak to services by sockets that
+		// have no file.
+		attr.Scoped = unix.LANDLOCK_SCOPE_SIGNAL | unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+	}
+	if attr == (unix.LandlockRulesetAttr{}) {
+		return nil
 	}
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
@@ -79,6 +97,14 @@ func (s sandbox) apply() error {
 	for _, p := range s.Write {
 		if err := allow(fd, p, attr.Handled_access_fs); err != nil {
 			return err
+		}
+	}
+	if attr.Handled_access_net != 0 {
+		for _, port := range s.Ports {
+			rule := struct{ access, port uint64 }{unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, port}
+			if err := addRule(fd, rulePort, unsafe.Pointer(&rule)); err != nil {
+				return err
+			}
 		}
 	}
 	_, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0)
@@ -107,7 +133,11 @@ func allow(ruleset uintptr, path string, access uint64) error {
 		access &= fsFiles
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	return addRule(ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, unsafe.Pointer(&rule))
+}
+
+func addRule(ruleset, kind uintptr, rule unsafe.Pointer) error {
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, ruleset, kind, uintptr(rule), 0, 0, 0)
 	return os.NewSyscallError("landlock_add_rule", nilIfZero(errno))
 }
 
@@ -134,23 +164,27 @@ func around(dir string, hidden []string) []string {
 	return all
 }
 
-// withoutPrivate is the sandbox of a run that may use this user's files but for
-// the private ones, and among those a folder of its own.
-func withoutPrivate(private []string, own string) *sandbox {
+// withoutPrivate is the sandbox of a run where there are no namespaces: it
+// reads this user's files but for the private ones, and writes to its own
+// folders and to temporary ones.
+func withoutPrivate(private, read, write []string, spec deploy.RunSpec) *sandbox {
+	s := &sandbox{Offline: !spec.Open}
 	var hidden []string
 	for _, p := range private {
-		target, err := filepath.EvalSymlinks(p)
-		if err == nil {
-			target, err = filepath.Abs(target)
-		}
-		if err == nil {
+		if target, err := resolved(p); err == nil {
 			hidden = append(hidden, target)
 		}
 	}
-	if len(hidden) == 0 {
-		return nil
+	s.Read = append(around("/", hidden), read...)
+	s.Write = slices.Concat(around("/dev", hidden), around("/tmp", hidden), around("/var/tmp", hidden), write)
+	for _, address := range spec.Reach {
+		if _, text, err := net.SplitHostPort(address); err == nil {
+			if port, err := strconv.ParseUint(text, 10, 16); err == nil {
+				s.Ports = append(s.Ports, port)
+			}
+		}
 	}
-	return &sandbox{Write: append(around("/", hidden), own)}
+	return s
 }
 
 // ofInstance is the sandbox of an instance: its image, what a C library and a
