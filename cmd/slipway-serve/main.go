@@ -37,6 +37,7 @@ type flags struct {
 	Version     string        `env:"SLIPWAY_SERVE_VERSION" help:"The model's version."`
 	Host        string        `default:"127.0.0.1" env:"SLIPWAY_SERVE_HOST" help:"Address to listen on."`
 	Port        int           `default:"8080" env:"SLIPWAY_SERVE_PORT" help:"Port to listen on; 0 takes any."`
+	ListenFD    int           `name:"listen-fd" help:"Descriptor of a socket that listens, instead of host and port: who starts it can dial it, though it reaches no network."`
 	AddressFile string        `help:"File to write host:port to once requests are answered."`
 	Threads     int           `default:"1" env:"SLIPWAY_SERVE_THREADS" help:"Threads that one run of the model uses."`
 	ORT         string        `name:"ort" help:"ONNX Runtime's shared library (by default libonnxruntime.so beside this program, else $SLIPWAY_ORT)."`
@@ -49,6 +50,8 @@ func (f flags) Validate() error {
 	switch {
 	case f.Threads < 1:
 		return fmt.Errorf("--threads is %d: 1 or more", f.Threads)
+	case f.ListenFD < 0:
+		return fmt.Errorf("--listen-fd is %d: 3 or more", f.ListenFD)
 	case f.MaxBody < 1:
 		return fmt.Errorf("--max-body is %d: 1 or more", f.MaxBody)
 	case f.Timeout <= 0:
@@ -109,7 +112,7 @@ func run(ctx context.Context, f flags, stderr io.Writer) error {
 		Slots: max(1, runtime.GOMAXPROCS(0)/f.Threads), MaxBody: f.MaxBody, Timeout: f.Timeout,
 		Registry: registry, Log: log, Now: time.Now,
 	})
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(f.Host, fmt.Sprint(f.Port)))
+	listener, err := f.listen(ctx)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -118,6 +121,15 @@ func run(ctx context.Context, f flags, stderr io.Writer) error {
 	}
 	log.InfoContext(ctx, "serving", "model", f.Name, "version", f.Version, "address", listener.Addr().String(), "runtime", session.runtime)
 	return serve(ctx, listener, server, f.Timeout, log)
+}
+
+func (f flags) listen(ctx context.Context) (net.Listener, error) {
+	if f.ListenFD == 0 {
+		return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(f.Host, fmt.Sprint(f.Port)))
+	}
+	socket := os.NewFile(uintptr(f.ListenFD), "listener")
+	defer socket.Close()
+	return net.FileListener(socket) // a copy
 }
 
 // serve answers requests until the context ends, then the ones in flight.

@@ -39,6 +39,9 @@ func Show(paths []string) error {
 			return err
 		}
 		if !info.IsDir() {
+			if info.Mode()&0o004 != 0 {
+				continue
+			}
 			if err := os.Chmod(path, info.Mode().Perm()|0o444); err != nil {
 				return err
 			}

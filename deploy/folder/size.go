@@ -15,11 +15,10 @@ func Bytes(dirs []string) int64 {
 	var sum int64
 	for _, dir := range dirs {
 		_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
-			if err != nil {
-				return nil // it has just gone
-			}
-			if info, err := e.Info(); err == nil {
-				sum += max(blockBytes, FileBytes(info))
+			if err == nil { // else it has just gone
+				if info, err := e.Info(); err == nil {
+					sum += max(blockBytes, FileBytes(info))
+				}
 			}
 			return nil
 		})

@@ -69,7 +69,7 @@ func (r Runner) Start(ctx context.Context, spec deploy.RunSpec) (deploy.Process,
 			return nil, errors.Join(fmt.Errorf("give run %q its folders: %w", spec.ID, err), folder.TakeBack(folders))
 		}
 	}
-	p, err := r.spawn(ctx, spec, t, m)
+	p, err := r.spawn(spec, t, m)
 	if err != nil {
 		return nil, errors.Join(err, folder.TakeBack(folders))
 	}
@@ -114,7 +114,7 @@ func (r Runner) task(spec deploy.RunSpec, m machine) (task, error) {
 }
 
 // spawn starts a supervisor on its task.
-func (r Runner) spawn(ctx context.Context, spec deploy.RunSpec, t task, m machine) (*run, error) {
+func (r Runner) spawn(spec deploy.RunSpec, t task, m machine) (*run, error) {
 	orders, orderWriter, err := os.Pipe()
 	if err != nil {
 		return nil, err

@@ -71,7 +71,7 @@ func (s *supervisor) start() error {
 	if s.task.Socket {
 		attr.Files = append(attr.Files, socketFD)
 	}
-	if id := uint32(s.task.User); id != 0 { //nolint:gosec // of freeRanges
+	if id := uint32(s.task.User); id != 0 {
 		attr.Sys.Credential = &syscall.Credential{Uid: id, Gid: id}
 	}
 	s.began = now()
@@ -159,7 +159,7 @@ func ownNetwork(reach []string) error {
 			return fmt.Errorf("stand in for %s: %w", address, err)
 		}
 		dialer := &net.Dialer{Timeout: 10 * time.Second}
-		go forward.Serve(l, func() (net.Conn, error) { return dialer.Dial("tcp", address) }) //nolint:noctx // bounded
+		go forward.Serve(l, func() (net.Conn, error) { return dialer.Dial("tcp", address) })
 	}
 	return nil
 }

@@ -3,8 +3,10 @@ package validation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -83,19 +85,26 @@ func (s *Subject) ServeWith(ctx context.Context, o ServeOptions) (*Served, error
 	if err != nil {
 		return nil, err
 	}
-	address := filepath.Join(s.Dir, "address")
-	if err := os.RemoveAll(address); err != nil {
+	dir := filepath.Join(s.Dir, "serve")
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o750)); err != nil {
 		return nil, err
 	}
+	address := filepath.Join(dir, "address")
+	socket, err := listening(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close() // when slipway-serve has it: once that ends, nobody is to be dialled
 	words, answer := &lastLines{}, s.answerTime()
 	begin := time.Now() //nolint:forbidigo // a duration, not a rule
 	process, err := s.Runner.Start(ctx, deploy.RunSpec{
-		ID: s.ID + "-serve-" + strconv.FormatInt(s.Version.ID, 10), Server: s.Settings.Server, Dir: s.Dir,
+		ID: s.ID + "-serve-" + strconv.FormatInt(s.Version.ID, 10), Server: s.Settings.Server, Dir: dir,
 		Command: []string{
 			s.Settings.Serve, "--model", folder, "--name", s.Version.Model, "--version", strconv.FormatInt(s.Version.Number, 10),
-			"--host", "127.0.0.1", "--port", "0", "--address-file", address, "--ort", s.Settings.Runtime,
+			"--listen-fd", "3", "--address-file", address, "--ort", s.Settings.Runtime,
 			"--timeout", answer.String(), "--max-body", strconv.Itoa(maxRequest), "--threads", strconv.Itoa(max(1, o.Threads)),
 		},
+		Read: []string{folder, s.Settings.Runtime}, Listener: socket,
 		Env: []string{"LANG=C.UTF-8"}, Output: io.MultiWriter(s.Log, words), MemoryBytes: s.Settings.serveMemory(),
 	})
 	if err != nil {
@@ -112,6 +121,17 @@ func (s *Subject) ServeWith(ctx context.Context, o ServeOptions) (*Served, error
 	}
 	served.Loaded = time.Since(begin)
 	return served, nil
+}
+
+// listening opens the socket by which slipway-serve is dialled: it has itself
+// no network, whatever a model makes it do.
+func listening(ctx context.Context) (*os.File, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	return l.(*net.TCPListener).File()
 }
 
 // wait follows slipway-serve until it answers, or ends.

@@ -1,15 +1,12 @@
 package app
 
 import (
-	"context"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
 
 	v1 "github.com/slipway-ml/slipway/api/v1"
-	"github.com/slipway-ml/slipway/deploy"
-	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/dataset"
 	"github.com/slipway-ml/slipway/services/dataset/cache"
 	"github.com/slipway-ml/slipway/services/pipeline"
@@ -50,32 +47,4 @@ func (a *App) wireValidation(p *parts) error {
 	p.workers = append(p.workers, validation.Registered{Service: validations}, validation.Validate{Service: validations})
 	p.work = append(p.work, a.cleanRuns(p))
 	return nil
-}
-
-// stepRunners are those that run: steps may use.
-func (a *App) stepRunners(p *parts) map[string]deploy.Runner {
-	allowed := map[string]deploy.Runner{}
-	for _, on := range a.cfg.AllowSteps {
-		if on == models.StepsProcess {
-			allowed[on] = p.runner
-		}
-	}
-	return allowed
-}
-
-// cleanTime bounds the wait for runs of an earlier life, which end by
-// themselves when their server has gone.
-const cleanTime = 10 * time.Second
-
-// cleanRuns waits at the start until nothing of an earlier life writes into
-// the folders of steps that are begun anew.
-func (a *App) cleanRuns(p *parts) func(context.Context) error {
-	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, cleanTime)
-		defer cancel()
-		if err := p.runner.Clean(ctx, a.db.ServerID()); err != nil {
-			a.log.WarnContext(ctx, "earlier runs are still ending", "error", err)
-		}
-		return nil
-	}
 }

@@ -13,7 +13,6 @@ import (
 	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/deploy"
 	targets "github.com/slipway-ml/slipway/deploy/all"
-	"github.com/slipway-ml/slipway/deploy/process"
 	"github.com/slipway-ml/slipway/openapi/server"
 	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/services/audit"
@@ -50,7 +49,7 @@ type parts struct {
 // wire builds the services on the back-ends, each knowing the others only by
 // the small interfaces it declares. Each capability has a function here.
 func (a *App) wire(ctx context.Context) (*parts, error) {
-	p := &parts{runner: a.runner()}
+	p := &parts{runner: a.processRunner()}
 	if err := a.wireStore(ctx, p); err != nil {
 		return nil, err
 	}
@@ -94,18 +93,6 @@ func (a *App) wire(ctx context.Context) (*parts, error) {
 		return nil, err
 	}
 	return p, a.metrics.Register(monitor.Collector{DB: a.data, Log: a.log})
-}
-
-// runner does runs that do not see what is the server's own.
-func (a *App) runner() process.Runner {
-	private := []string{a.cfg.DataDir, a.cfg.ArtifactsDestination}
-	if database, ok := strings.CutPrefix(a.cfg.BackendStoreURI, "sqlite:///"); ok {
-		private = append(private, database, database+"-wal", database+"-shm")
-	}
-	return process.Runner{
-		Private: private,
-		Work:    filepath.Join(a.cfg.DataDir, "work"),
-	}
 }
 
 // binary is where a program or library of the serving runtime is.

@@ -19,7 +19,7 @@ func conclude(command string, result deploy.RunResult, tests tally, report *mode
 	switch result.Ending {
 	case deploy.EndedTimeout:
 		return models.Errorf(models.KindInvalid, "the command was still running at its timeout, and was ended: %s", result.Detail)
-	case deploy.EndedMemory, deploy.EndedProcesses:
+	case deploy.EndedMemory, deploy.EndedProcesses, deploy.EndedDisk:
 		return models.Errorf(models.KindInvalid, "the command was ended: it %s", result.Detail)
 	case deploy.EndedSignal:
 		return models.Errorf(models.KindInvalid, "the command crashed: %s", result.Detail)

@@ -91,7 +91,7 @@ func TestAModelThatCrashesSlipwayServeFails(t *testing.T) {
 			w := newWorld(t)
 			w.Settings.ServeMemory = 64 << 20
 			script := filepath.Join(t.TempDir(), "slipway-serve")
-			require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700))
+			require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o755))
 			w.Settings.Serve, w.Settings.Runtime = script, script
 			w.apply("    - check: onnx\n")
 			v := w.validate(w.register(onnxFiles(t, "v1")))

@@ -235,7 +235,7 @@ func TestASlipwayServeThatDiesIsNoJudgement(t *testing.T) {
 			w := newWorld(t)
 			w.push(nil)
 			script := filepath.Join(t.TempDir(), "slipway-serve")
-			require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700))
+			require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o755))
 			w.Settings.Serve, w.Settings.Runtime = script, script
 			step := detectionStep
 			if name == "without an answer to give" {
