@@ -64,6 +64,9 @@ type Tx interface {
 	Validations() ValidationStore
 	Images() ImageStore
 
+	// What a team's own commands and serving are given by name.
+	NamedValues() NamedValueStore
+
 	// Webhooks are told of what happens in the registry.
 	Webhooks() WebhookStore
 

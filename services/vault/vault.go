@@ -1,97 +1,78 @@
-// Package vault seals what nobody may read in the database.
+// Package vault seals what nobody may read in the database. It knows the key
+// of a database by the mark that it left there with the first secret, and so
+// never seals with another.
 package vault
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
+	"sync"
+
+	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/storage"
 )
 
 // ErrSealed is the error of what another key sealed, or somebody changed.
 var ErrSealed = errors.New("sealed with another key, or changed since")
 
-// Vault seals and opens by AES-256-GCM under one key.
+// Vault seals and opens under the server's keys: the newest, and those that it
+// replaces. It may be used by many at once.
 type Vault struct {
-	aead cipher.AEAD
+	file string // that holds the keys, a line each; "" where the operator gives them
+
+	mu      sync.RWMutex
+	keys    []Key // the newest first
+	pending bool  // a rotation to the first of them is under way
 }
 
-// minKey is the least that a key's text has: 32 random bytes in base64 are 43.
-const minKey = 32
-
-// New makes a Vault of a key's text, of at least 32 characters.
-func New(key string) (*Vault, error) {
-	if len(key) < minKey {
-		return nil, fmt.Errorf("the secret key has %d characters: use at least %d random ones", len(key), minKey)
-	}
-	sum := sha256.Sum256([]byte(key))
-	block, err := aes.NewCipher(sum[:])
-	if err != nil {
-		return nil, err
-	}
-	aead, err := cipher.NewGCM(block)
-	return &Vault{aead: aead}, err
-}
-
-// Open makes a Vault of the key in a file, which is made where it is missing.
-func Open(file string) (*Vault, error) {
-	key, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		key, err = create(file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the secret key: %w", err)
-	}
-	v, err := New(strings.TrimSpace(string(key)))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return v, nil
-}
-
-// create writes a new key, whole or not at all; of two who do so at once both
-// read the first one's.
-func create(file string) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-		return nil, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(file), ".key-*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.WriteString(rand.Text() + rand.Text() + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, err
-	}
-	if err := os.Link(f.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	return os.ReadFile(file)
-}
+// markName is what the mark is sealed for.
+const markName = "mark of the key"
 
 // Seal encrypts a text that belongs to a name: opened under another, it fails.
-func (v *Vault) Seal(name, text string) []byte {
-	nonce := make([]byte, v.aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails
-	return v.aead.Seal(nonce, nonce, []byte(text), []byte(name))
+// It does so under the key that the database's secrets are sealed with, which a
+// rotation changes: so it is part of the transaction that keeps the text. Where
+// this server has another key, it is refused.
+func (v *Vault) Seal(tx storage.Tx, name, text string) ([]byte, error) {
+	key, err := v.present(tx)
+	if err != nil {
+		return nil, err
+	}
+	return key.Seal(name, text), nil
 }
 
-// Open decrypts what Seal made, else ErrSealed.
-func (v *Vault) Open(name string, sealed []byte) (string, error) {
-	n := v.aead.NonceSize()
-	if len(sealed) < n {
-		return "", ErrSealed
-	}
-	text, err := v.aead.Open(nil, sealed[:n], sealed[n:], []byte(name))
+// present gives the key of the database; the first secret of all makes ours it.
+func (v *Vault) present(tx storage.Tx) (Key, error) {
+	mark, err := tx.NamedValues().KeyMark()
 	if err != nil {
-		return "", ErrSealed
+		return Key{}, err
 	}
-	return string(text), nil
+	keys := v.all()
+	if mark == nil {
+		return keys[0], tx.NamedValues().SetKeyMark(v.mark())
+	}
+	for _, k := range keys {
+		if _, err := k.Open(markName, mark); err == nil {
+			return k, nil
+		}
+	}
+	return Key{}, models.Errorf(models.KindConflict, "this server does not have the key that seals the secrets: give it the one that the other servers on this database have (docs/secrets.md)")
+}
+
+// mark is what the first key seals, to be known by.
+func (v *Vault) mark() []byte { return v.all()[0].Seal(markName, rand.Text()) }
+
+// Open decrypts what Seal made under any of the keys, else ErrSealed.
+func (v *Vault) Open(name string, sealed []byte) (string, error) {
+	for _, k := range v.all() {
+		if text, err := k.Open(name, sealed); err == nil {
+			return text, nil
+		}
+	}
+	return "", ErrSealed
+}
+
+func (v *Vault) all() []Key {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.keys
 }

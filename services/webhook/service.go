@@ -61,16 +61,19 @@ func (s *Service) Create(ctx context.Context, in New) (models.Webhook, error) {
 	if len(w.Events) == 0 {
 		return w, models.Errorf(models.KindInvalid, "Webhook events must be a non-empty list of WebhookEvent objects: [].")
 	}
-	if in.Secret != "" {
-		w.Secret = s.Vault.Seal(w.ID, in.Secret)
-	}
 	defer s.quiet.end()
-	return w, s.DB.InTx(ctx, func(tx storage.Tx) error {
+	err := s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
+		if in.Secret != "" {
+			if w.Secret, err = s.Vault.Seal(tx, w.ID, in.Secret); err != nil {
+				return err
+			}
+		}
 		if err := tx.Webhooks().Create(w); err != nil {
 			return err
 		}
 		return tx.Audit(models.AuditRecord{Action: "webhook.created", Reason: w.Name})
 	})
+	return w, err
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
@@ -142,17 +145,19 @@ func (s *Service) Update(ctx context.Context, id string, u models.WebhookUpdate,
 	if err := s.check(ctx, u.Name, u.Description, u.URL, u.Events); err != nil {
 		return models.Webhook{}, err
 	}
-	if secret != nil {
-		var sealed []byte
-		if *secret != "" {
-			sealed = s.Vault.Seal(id, *secret)
-		}
-		u.Secret = &sealed
-	}
 	var w models.Webhook
 	err := s.DB.InTx(ctx, func(tx storage.Tx) (err error) {
 		if w, err = tx.Webhooks().Find(id); err != nil {
 			return err
+		}
+		if secret != nil {
+			var sealed []byte
+			if *secret != "" {
+				if sealed, err = s.Vault.Seal(tx, id, *secret); err != nil {
+					return err
+				}
+			}
+			u.Secret = &sealed
 		}
 		if err := tx.Webhooks().Update(w.Key, u, s.Now().UnixMilli()); err != nil {
 			return err

@@ -112,6 +112,7 @@ func (s registeredModelStore) Delete(id int64) error {
 	for _, statement := range []string{
 		"DELETE FROM registered_model_alias WHERE model_id = ?",
 		"DELETE FROM registered_model_tag WHERE model_id = ?",
+		"DELETE FROM named_value WHERE model_id = ?",
 		"DELETE FROM model_version_tag WHERE version_id IN (SELECT id FROM model_version WHERE model_id = ?)",
 		"DELETE FROM manifest_entry WHERE version_id IN (SELECT id FROM model_version WHERE model_id = ?)",
 		tombstone + " WHERE model_id = ?",

@@ -219,8 +219,9 @@ func TestAPrivateAddressGetsNoWebhook(t *testing.T) {
 	}
 }
 
-// With another key a secret cannot be read: the one webhook is shown as broken,
-// and nothing unsigned is sent in its place.
+// With another key the server does not start, unless the key is said to be lost:
+// then the one webhook is shown as broken, and nothing unsigned is sent in its
+// place.
 func TestASecretSealedWithAnotherKey(t *testing.T) {
 	t.Parallel()
 	dir, l := t.TempDir(), listen(t)
@@ -229,7 +230,10 @@ func TestASecretSealedWithAnotherKey(t *testing.T) {
 	hook(w, l.URL, [][2]string{{"MODEL_VERSION", "CREATED"}})
 	w.Stop()
 	require.NoError(t, os.Remove(filepath.Join(dir, "secret.key")))
-	w = world.StartIn(t, dir, withWebhooks)
+	p := world.LaunchProcess(t, dir)
+	require.ErrorContains(t, p.Ready(), "secret.key is missing")
+	require.NoFileExists(t, filepath.Join(dir, "secret.key"))
+	w = world.StartIn(t, dir, withWebhooks, func(c *config.Config) { c.SecretKeyLost = true })
 	list := w.OK("GET", webhooks, nil)["webhooks"].([]any)
 	require.Contains(t, list[0].(map[string]any)["broken"], "set it anew")
 	require.Nil(t, list[1].(map[string]any)["broken"])

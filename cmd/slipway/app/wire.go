@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-ml/slipway/services/job"
 	"github.com/slipway-ml/slipway/services/monitor"
 	"github.com/slipway-ml/slipway/services/registry"
+	"github.com/slipway-ml/slipway/services/secret"
 	"github.com/slipway-ml/slipway/storage/blob"
 )
 
@@ -37,6 +38,7 @@ type parts struct {
 	artifacts *artifact.Service
 	registry  *registry.Service
 	images    *image.Service
+	secrets   *secret.Service
 
 	handlers api.Handlers
 	own      *v1.Server // Slipway's own operations, a field a noun
@@ -69,6 +71,9 @@ func (a *App) wire(ctx context.Context) (*parts, error) {
 	p.handlers = api.Handlers{Database: a.db, Registry: a.metrics, V1: p.own, Common: v1.Common{Keys: idempotency.Service{DB: a.data}, Up: a.up}}
 	a.wireTracking(p)
 	if err := a.wirePages(p); err != nil {
+		return nil, err
+	}
+	if err := a.wireSecrets(ctx, p); err != nil {
 		return nil, err
 	}
 	a.wireRegistry(p)

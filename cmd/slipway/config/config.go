@@ -40,6 +40,8 @@ type Config struct {
 	LogToRuns              bool        `default:"true" negatable:"" env:"SLIPWAY_LOG_TO_RUNS" help:"Write what validations measure to the MLflow runs of their versions, as metrics and tags that begin with slipway."`
 	HeavyJobs              int         `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
 	SecretKey              string      `env:"SLIPWAY_SECRET_KEY,MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" help:"Key that seals secrets in the database, of at least 32 random characters; all servers on one database need the same (default: secret.key in the data folder, made at the first start)."`
+	SecretKeyOld           []string    `env:"SLIPWAY_SECRET_KEY_OLD" help:"Keys that --secret-key is to replace: what they sealed is read, until slipway secret rotate-key has sealed it anew (docs/secrets.md)."`
+	SecretKeyLost          bool        `env:"SLIPWAY_SECRET_KEY_LOST" help:"Start although another key, which is lost, sealed the secrets in the database: they are shown as unreadable until they are set anew."`
 	WebhookAllowedSchemes  []string    `default:"https" env:"SLIPWAY_WEBHOOK_ALLOWED_SCHEMES,MLFLOW_WEBHOOK_ALLOWED_SCHEMES" help:"Schemes of webhooks' URLs."`
 	WebhookAllowPrivateIPs bool        `name:"webhook-allow-private-ips" env:"SLIPWAY_WEBHOOK_ALLOW_PRIVATE_IPS,MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS" help:"Deliver webhooks to addresses that are not public, too."`
 	WebhookMaxRetries      int         `default:"3" env:"SLIPWAY_WEBHOOK_MAX_RETRIES,MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES" help:"How often a webhook's delivery is tried again."`
