@@ -57,6 +57,7 @@ type Options struct {
 	Stall         time.Duration // a body may pause for so long; 0: for ever
 	Now           func() time.Time
 	Log           *slog.Logger
+	Steps         middleware.Tokens            // reads the tokens of steps; nil: there are none
 	Trace         gin.HandlerFunc              // makes spans of requests; nil: none
 	TraceID       func(context.Context) string // of a request, for exemplars; nil: none
 }
@@ -76,11 +77,17 @@ func New(h Handlers, o Options) (*gin.Engine, error) {
 		engine.Use(o.Trace)
 	}
 	engine.Use(measure, middleware.Recover(o.Log), middleware.Hosts(o.AllowedHosts))
+	if o.Steps != nil {
+		engine.Use(middleware.Steps(o.Steps))
+	}
 	if o.Stall > 0 {
 		engine.Use(pace.Bodies(o.Stall, o.Now))
 	}
 	table, err := routes(h)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkStepRights(table); err != nil {
 		return nil, err
 	}
 	missing := reply.NoRoute

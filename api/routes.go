@@ -287,7 +287,12 @@ func twins(table []Route) []Route {
 // register adds the table to an engine; missing answers what is not in it.
 func register(engine *gin.Engine, table []Route, missing func(path string) reply.Body) {
 	for _, r := range table {
-		engine.Handle(r.Method, r.Path, reply.Handle(r.Handle))
+		engine.Handle(r.Method, r.Path, reply.Handle(func(c *gin.Context) error {
+			if err := r.permit(c); err != nil {
+				return err
+			}
+			return r.Handle(c)
+		}))
 	}
 	engine.NoRoute(func(c *gin.Context) {
 		if rest := strings.TrimLeft(c.Request.URL.Path, "/\\"); strings.HasPrefix(c.Request.URL.Path, "//") {

@@ -60,7 +60,6 @@ type Settings struct {
 	Serve    string // the program slipway-serve
 	Runtime  string // libonnxruntime.so
 	Python   string // whose folder comes first on a command's PATH; "": none
-	URL      string // of this server, for commands that speak MLflow's API
 	Parallel int    // inferences at once
 	Server   string // id of this server: labels what is started
 
@@ -91,6 +90,7 @@ type Subject struct {
 	kept      func(ctx context.Context, versionID int64, key, name string) (io.ReadCloser, error)
 	reuse     func(ctx context.Context, key string) ([]models.Measurement, error)
 	run       func(ctx context.Context, id string) (models.Run, error)
+	door      func(ctx context.Context) (*Door, error)
 }
 
 // Open opens a file of the version, verified as it is read.

@@ -23,6 +23,7 @@ type Service struct {
 	Steps    map[string]deploy.Runner // where run: steps may run, by StepSpec.On
 	Checks   []Check
 	Settings Settings
+	Doors    Doors // where run: steps speak with this server; nil: nowhere
 
 	programs digests // of what runs models
 }

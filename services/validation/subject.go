@@ -29,7 +29,7 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 		Settings: s.Settings, Datasets: s.Datasets, Runner: s.Runner, Log: log, Dir: dir, Progress: s.progress(ctx, v.ID, index),
 		files: s.Files, steps: s.Steps,
 	}
-	subject.attach = s.attach(v.ID, index, dir)
+	subject.attach, subject.door = s.attach(v.ID, index, dir), s.door(v.ID, index, p.version, spec)
 	subject.reuse, subject.kept, subject.run = s.measured(p.version.ID), s.kept, s.trainingRun
 	subject.champions = func(ctx context.Context, against string) (*Subject, error) {
 		champion, err := s.champion(ctx, subject, against)

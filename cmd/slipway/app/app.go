@@ -85,11 +85,12 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	engine, err := api.New(a.parts.handlers, api.Options{ //nolint:contextcheck // a handler has its request's
-		AllowedHosts: a.cfg.AllowedHosts, ArtifactsOnly: a.cfg.ArtifactsOnly, Stall: a.cfg.Connections.StallTimeout, Now: time.Now, Log: a.log, Trace: a.spans.Requests(), TraceID: a.spans.Names(), //nolint:contextcheck // as above
+		AllowedHosts: a.cfg.AllowedHosts, ArtifactsOnly: a.cfg.ArtifactsOnly, Stall: a.cfg.Connections.StallTimeout, Now: time.Now, Log: a.log, Steps: a.parts.doors.Tokens, Trace: a.spans.Requests(), TraceID: a.spans.Names(), //nolint:contextcheck // as above
 	})
 	if err != nil {
 		return err
 	}
+	a.parts.doors.Engine = engine
 	a.http = &http.Server{
 		Handler: engine, ReadHeaderTimeout: a.cfg.Connections.HeaderTimeout, IdleTimeout: a.cfg.Connections.IdleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-ml/slipway/deploy"
 	targets "github.com/slipway-ml/slipway/deploy/all"
 	"github.com/slipway-ml/slipway/openapi/server"
+	"github.com/slipway-ml/slipway/services/access"
 	"github.com/slipway-ml/slipway/services/artifact"
 	"github.com/slipway-ml/slipway/services/audit"
 	"github.com/slipway-ml/slipway/services/idempotency"
@@ -39,6 +40,7 @@ type parts struct {
 	registry  *registry.Service
 	images    *image.Service
 	secrets   *secret.Service
+	doors     *api.Doors
 
 	handlers api.Handlers
 	own      *v1.Server // Slipway's own operations, a field a noun
@@ -51,7 +53,7 @@ type parts struct {
 // wire builds the services on the back-ends, each knowing the others only by
 // the small interfaces it declares. Each capability has a function here.
 func (a *App) wire(ctx context.Context) (*parts, error) {
-	p := &parts{runner: a.processRunner()}
+	p := &parts{runner: a.processRunner(), doors: &api.Doors{Tokens: access.NewSteps(a.data), Log: a.log}}
 	if err := a.wireStore(ctx, p); err != nil {
 		return nil, err
 	}

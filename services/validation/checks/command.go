@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/mask"
 	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
 )
@@ -53,13 +54,29 @@ func (c Command) Run(ctx context.Context, s *validation.Subject) (models.Report,
 		defer served.Stop()
 		place.reaches("SLIPWAY_SERVE_URL", served.URL)
 	}
+	door, err := s.Door(ctx)
+	if err != nil {
+		return report, err
+	}
+	var secret *mask.Mask // nobody can do much with it, and not for long; all the same
+	if door != nil {
+		defer door.Close()
+		place.reaches("MLFLOW_TRACKING_URI", door.URL)
+		place.set("MLFLOW_TRACKING_TOKEN", door.Token)
+		secret = mask.New(door.Token)
+	}
+	for _, name := range keys(s.Step.Env) { // its author's word is the last
+		place.set(name, s.Step.Env[name])
+	}
 	_, _ = fmt.Fprintf(s.Log, "$ %s\n", s.Step.Run)
+	log := secret.Writer(s.Log)
 	result, err := runner.Run(ctx, deploy.RunSpec{
 		ID: s.ID, Server: s.Settings.Server, Command: []string{"sh", "-c", s.Step.Run}, Dir: place.work, Env: place.env,
 		Image: s.Step.Image, Read: place.read, Write: place.write, Reach: place.reach, Open: s.Step.Network == models.NetworkOpen,
 		Timeout: s.Step.Timeout, Grace: commandGrace, MemoryBytes: memoryOf(s.Settings), FileBytes: maxFile, Processes: maxProcesses,
-		Output: s.Log,
+		Output: log,
 	})
+	_ = log.Close() // what it held back
 	if err != nil {
 		return report, fmt.Errorf("start the command: %w", err)
 	}
@@ -75,6 +92,9 @@ func (c Command) Run(ctx context.Context, s *validation.Subject) (models.Report,
 	}
 	// How the command ended comes first: one that was killed leaves half a report.
 	tests, unread := place.collect(&report)
+	for i := range report.Findings {
+		report.Findings[i].Message = secret.Text(report.Findings[i].Message)
+	}
 	return report, errors.Join(conclude(s.Step.Run, result, tests, &report), unread)
 }
 

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/validation"
@@ -66,9 +68,6 @@ func newPlace(ctx context.Context, s *validation.Subject) (*place, error) {
 	if s.Step.On != models.StepsDocker { // an image has programs of its own
 		p.python(s.Settings.Python)
 	}
-	if s.Settings.URL != "" {
-		p.reaches("MLFLOW_TRACKING_URI", s.Settings.URL)
-	}
 	if s.Step.Dataset != nil {
 		dir := filepath.Join(s.Dir, "dataset")
 		if err := s.Datasets.Materialize(ctx, *s.Step.Dataset, dir); err != nil {
@@ -80,13 +79,14 @@ func newPlace(ctx context.Context, s *validation.Subject) (*place, error) {
 		p.read = append(p.read, dir)
 		p.set("SLIPWAY_DATASET_DIR", dir)
 	}
-	for _, name := range keys(s.Step.Env) {
-		p.set(name, s.Step.Env[name])
-	}
 	return p, nil
 }
 
-func (p *place) set(name, value string) { p.env = append(p.env, name+"="+value) }
+// set sets a variable, in the place of an earlier one of the name.
+func (p *place) set(name, value string) {
+	p.env = slices.DeleteFunc(p.env, func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	p.env = append(p.env, name+"="+value)
+}
 
 // reaches lets the command dial an address of this machine, which a variable
 // names.
