@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/slipway-ml/slipway/deploy/process"
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
@@ -50,35 +51,13 @@ refused("search", lambda: client.search_registered_models())
 refused("runs", lambda: client.search_runs(["0"]))
 refused("log", lambda: client.log_metric(version.run_id, "map", 1.0))
 
-def status(base, method, path, body=None):
-    req = urllib.request.Request(base + path, method=method, data=body, headers={"Authorization": "Bearer " + token})
-    try:
-        return urllib.request.urlopen(req).status
-    except urllib.error.HTTPError as e:
-        return e.code
-
-mine, m = version.source.split(":/", 1)[1], "/api/2.0/mlflow"
-for base in (door, api):
-    for want, method, path in [
-        (200, "GET", "/version"), (200, "GET", "/health"),
-        (200, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/MLmodel"),
-        (200, "GET", "/model-versions/get-artifact?path=MLmodel&name=" + name + "&version=" + number),
-        (200, "GET", "/api/v1/datasets/shapes-val/versions/1/files"),
-        (403, "GET", "/api/v1/datasets/other/versions/1/files"), (403, "GET", "/api/v1/datasets"),
-        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/0/" + other + "/artifacts/model/MLmodel"),
-        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/../../../" + other + "/artifacts/model/MLmodel"),
-        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/%2e%2e/%2e%2e/%2e%2e/" + other + "/artifacts/model/MLmodel"),
-        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "2/MLmodel"),
-        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts"), (403, "GET", "/api/2.0/mlflow-artifacts/artifacts?path=0"),
-        (403, "GET", m + "/registered-models/get?name=" + name + "&name=other"), (403, "GET", m + "/registered-models/get"),
-        (403, "GET", m + "/runs/get?run_id=" + version.run_id + "&run_uuid=" + other),
-        (403, "PUT", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/MLmodel"), (403, "DELETE", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/MLmodel"),
-        (403, "GET", "/api/v1/secrets"), (403, "GET", "/api/v1/audit"), (403, "GET", "/metrics"), (403, "POST", "/api/v1/gc"),
-        (403, "GET", "/api/v1/models/" + name + "/pipeline"), (403, "PUT", "/api/v1/models/" + name + "/pipeline"),
-        (403, "POST", "/graphql"), (403, "GET", "/serve/" + name + "/production/version"),
-    ]:
-        got = status(base, method, path, b"{}" if method in ("POST", "PUT") else None)
-        assert got == want or path.endswith("/secrets") and got in (403, 404), (base, method, path, got)
+exec(pathlib.Path(__file__).with_name("asks.py").read_text())
+asks(door)
+try:
+    status(api, "GET", "/version")
+    assert os.environ["LACKS"], "the step reaches the server by another way than its door"
+except urllib.error.URLError:
+    pass
 # A body is not looked at where the query says nothing.
 req = urllib.request.Request(door + m + "/registered-models/get", method="GET", data=b'{"name": "other"}', headers={"Content-Type": "application/json"})
 try:
@@ -92,6 +71,43 @@ print("the token is", token)
 pathlib.Path(os.environ["SLIPWAY_OUTPUT_DIR"], "token").write_text(token)
 `
 
+// asksAll asks by the token what the client does not ask, or not so.
+const asksAll = `import json, os, urllib.error, urllib.request
+api, token, other = (os.environ[n] for n in ("API", "MLFLOW_TRACKING_TOKEN", "OTHER_RUN"))
+name, number, m = os.environ["SLIPWAY_MODEL"], os.environ["SLIPWAY_VERSION"], "/api/2.0/mlflow"
+
+def status(base, method, path, body=None):
+    req = urllib.request.Request(base + path, method=method, data=body, headers={"Authorization": "Bearer " + token})
+    try:
+        return urllib.request.urlopen(req).status
+    except urllib.error.HTTPError as e:
+        return e.code
+
+def asks(base):
+    found = json.load(urllib.request.urlopen(urllib.request.Request(base + m + "/model-versions/get?name=" + name + "&version=" + number, headers={"Authorization": "Bearer " + token})))["model_version"]
+    mine, run_id = found["source"].split(":/", 1)[1], found["run_id"]
+    for want, method, path in [
+        (200, "GET", "/version"), (200, "GET", "/health"),
+        (200, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/MLmodel"),
+        (200, "GET", "/model-versions/get-artifact?path=MLmodel&name=" + name + "&version=" + number),
+        (200, "GET", "/api/v1/datasets/shapes-val/versions/1/files"),
+        (403, "GET", "/api/v1/datasets/other/versions/1/files"), (403, "GET", "/api/v1/datasets"),
+        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/0/" + other + "/artifacts/model/MLmodel"),
+        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/../../../" + other + "/artifacts/model/MLmodel"),
+        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/%2e%2e/%2e%2e/%2e%2e/" + other + "/artifacts/model/MLmodel"),
+        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "2/MLmodel"),
+        (403, "GET", "/api/2.0/mlflow-artifacts/artifacts"), (403, "GET", "/api/2.0/mlflow-artifacts/artifacts?path=0"),
+        (403, "GET", m + "/registered-models/get?name=" + name + "&name=other"), (403, "GET", m + "/registered-models/get"),
+        (403, "GET", m + "/runs/get?run_id=" + run_id + "&run_uuid=" + other),
+        (403, "PUT", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/MLmodel"), (403, "DELETE", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/MLmodel"),
+        (403, "GET", "/api/v1/secrets"), (403, "GET", "/api/v1/audit"), (403, "GET", "/metrics"), (403, "POST", "/api/v1/gc"),
+        (403, "GET", "/api/v1/models/" + name + "/pipeline"), (403, "PUT", "/api/v1/models/" + name + "/pipeline"),
+        (403, "POST", "/graphql"), (403, "GET", "/serve/" + name + "/production/version"),
+    ]:
+        got = status(base, method, path, b"{}" if method in ("POST", "PUT") else None)
+        assert got == want or path.endswith("/secrets") and got in (403, 404), (base, method, path, got)
+`
+
 func TestAStepReadsItsVersionAndNothingElse(t *testing.T) {
 	t.Parallel()
 	needServe(t)
@@ -99,9 +115,10 @@ func TestAStepReadsItsVersionAndNothingElse(t *testing.T) {
 	require.Equal(t, http.StatusOK, pushDataset(t, w, "shapes-val", shapesFiles(t)).Status)
 	registerShapes(t, w, "other", "v1", nil)
 	other := w.OK(http.MethodGet, versioned+"get?name=other&version=1", nil)["model_version"].(object)["run_id"].(string)
+	env := "      dataset: shapes-val@1\n      env: {API: \"" + w.URL + "\", OTHER_RUN: \"" + other + "\", LACKS: \"" + strings.Join(process.Runner{}.Lacks(), " ") + "\"}\n"
 	w.OK(http.MethodPut, "/api/v1/models/mine/pipeline", []byte("model: mine\non: manual\nvalidation:\n  steps:\n"+
-		runStep("python code/reads.py", "      dataset: shapes-val@1\n      env: {API: \""+w.URL+"\", OTHER_RUN: \""+other+"\"}\n")))
-	number := registerShapes(t, w, "mine", "v1", map[string]string{"code/reads.py": readsAll})
+		runStep("python code/reads.py", env)+runStep("exec python -c 'exec(open(\"code/asks.py\").read()); asks(api)'", "      name: open\n      network: open\n", env)))
+	number := registerShapes(t, w, "mine", "v1", map[string]string{"code/reads.py": readsAll, "code/asks.py": asksAll})
 	run := w.OK(http.MethodGet, versioned+"get?name=mine&version="+number, nil)["model_version"].(object)["run_id"]
 	w.OK(http.MethodPost, "/api/2.0/mlflow/runs/log-metric", object{"run_id": run, "key": "map", "value": 0.5, "timestamp": 1})
 	w.OK(http.MethodPost, "/api/v1/models/mine/versions/"+number+"/validations", nil)

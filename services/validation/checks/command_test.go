@@ -66,12 +66,20 @@ XML
 		"too many measurements":           {`python3 -c 'import json; json.dump({str(i): i for i in range(1001)}, open("measurements.json", "w"))'`, "", models.ValidationErrored, "has 1001 figures, at most 1000"},
 		"the version's files":             {"test -s model.onnx && test -s $SLIPWAY_MODEL_DIR/MLmodel", "", models.ValidationPassed, ""},
 		"the model's folder beside it":    {"test $PWD != $SLIPWAY_MODEL_DIR && cmp model.onnx $SLIPWAY_MODEL_DIR/model.onnx", "", models.ValidationPassed, ""},
-		"the version's name":              {"test $SLIPWAY_MODEL_URI = models:/m/1", "", models.ValidationPassed, ""},
-		"the version being served":        {`python3 -c 'import os, urllib.request; print(urllib.request.urlopen(os.environ["SLIPWAY_SERVE_URL"] + "/version").read())'`, "", models.ValidationPassed, ""},
-		"a data set":                      {"test $(ls $SLIPWAY_DATASET_DIR/val/images | wc -l) = 48", "      dataset: shapes-val@1\n", models.ValidationPassed, ""},
-		"its own variables":               {`test "$CONFIDENCE" = 0.25`, "      env: {CONFIDENCE: 0.25}\n", models.ValidationPassed, ""},
-		"nothing of the server's own":     {`test -z "$SLIPWAY_TEST_SECRET$GOPATH" && test $HOME != /root`, "", models.ValidationPassed, ""},
-		"writing where it works":          {"echo changed > model.onnx", "", models.ValidationPassed, ""},
+		"the model's folder is to read": {
+			"cd $SLIPWAY_MODEL_DIR; if echo x >> MLmodel || touch new || rm -f model.onnx || mv MLmodel other || chmod u+w MLmodel; then exit 1; fi; test -s model.onnx",
+			"", models.ValidationPassed, "",
+		},
+		"the data set is to read": {
+			"cd $SLIPWAY_DATASET_DIR; if echo x >> data.yaml || touch new || rm -f data.yaml; then exit 1; fi; test -s data.yaml",
+			"      dataset: shapes-val@1\n", models.ValidationPassed, "",
+		},
+		"the version's name":          {"test $SLIPWAY_MODEL_URI = models:/m/1", "", models.ValidationPassed, ""},
+		"the version being served":    {`python3 -c 'import os, urllib.request; print(urllib.request.urlopen(os.environ["SLIPWAY_SERVE_URL"] + "/version").read())'`, "", models.ValidationPassed, ""},
+		"a data set":                  {"test $(ls $SLIPWAY_DATASET_DIR/val/images | wc -l) = 48", "      dataset: shapes-val@1\n", models.ValidationPassed, ""},
+		"its own variables":           {`test "$CONFIDENCE" = 0.25`, "      env: {CONFIDENCE: 0.25}\n", models.ValidationPassed, ""},
+		"nothing of the server's own": {`test -z "$SLIPWAY_TEST_SECRET$GOPATH" && test $HOME != /root`, "", models.ValidationPassed, ""},
+		"writing where it works":      {"echo changed > model.onnx", "", models.ValidationPassed, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -110,4 +118,18 @@ func TestCommandsMayBeForbidden(t *testing.T) {
 	v := w.validate(w.register(onnxFiles(t, "v1")))
 	require.Equal(t, models.ValidationErrored, v.State)
 	require.Contains(t, v.Reason, "--allow-steps process")
+}
+
+// A file of gigabytes is not copied for each step, and no step changes the
+// version by what it is given instead.
+func TestALargeFileIsNoCopyThatChangesTheVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	version := onnxFiles(t, "v1")
+	version["weights.bin"] = strings.Repeat("w", 33<<20)
+	w.apply("    - run: |\n" + indent("test $(wc -c < weights.bin) = 34603008 && cmp weights.bin $SLIPWAY_MODEL_DIR/weights.bin\n"+
+		"echo x >> weights.bin\ntest $(wc -c < $SLIPWAY_MODEL_DIR/weights.bin) = 34603008\nrm weights.bin && echo mine > weights.bin"))
+	v := w.validate(w.register(version))
+	require.Equal(t, models.ValidationPassed, v.State, "%s\n%s", v.Reason, w.log(v.Steps[0]))
 }
