@@ -28,11 +28,23 @@ var rights = map[Right]map[string][]string{
 			"/api/v1/models/:model/environments/:environment/releases/:release/log",
 			"/api/v1/promotions/:id", "/api/v1/promotions/:id/events",
 			"/api/v1/gc", "/api/v1/gc/:id", "/api/v1/verifications", "/api/v1/verifications/:id",
+			"/api/v1/variables", "/api/v1/variables/:name", "/api/v1/models/:model/variables", "/api/v1/models/:model/variables/:name",
+			"/api/v1/models/:model/environments/:environment/variables", "/api/v1/models/:model/environments/:environment/variables/:name",
+			"/api/v1/secrets", "/api/v1/secrets/:name", "/api/v1/models/:model/secrets", "/api/v1/models/:model/secrets/:name",
+			"/api/v1/models/:model/environments/:environment/secrets", "/api/v1/models/:model/environments/:environment/secrets/:name",
 		},
 		http.MethodPost: {"/api/v1/pipelines/lint"},
 	},
 	Write: {
-		http.MethodPut: {"/api/v1/models/:model/pipeline", "/api/v1/datasets/:name/versions/:version/blobs/:digest"},
+		http.MethodPut: {
+			"/api/v1/models/:model/pipeline", "/api/v1/datasets/:name/versions/:version/blobs/:digest",
+			"/api/v1/models/:model/variables/:name", "/api/v1/models/:model/secrets/:name",
+			"/api/v1/models/:model/environments/:environment/variables/:name", "/api/v1/models/:model/environments/:environment/secrets/:name",
+		},
+		http.MethodDelete: {
+			"/api/v1/models/:model/variables/:name", "/api/v1/models/:model/secrets/:name",
+			"/api/v1/models/:model/environments/:environment/variables/:name", "/api/v1/models/:model/environments/:environment/secrets/:name",
+		},
 		http.MethodPost: {
 			"/api/v1/datasets", "/api/v1/datasets/:name/versions", "/api/v1/datasets/:name/versions/:version/commit",
 			"/api/v1/models/:model/versions/:version/validations", "/api/v1/validations/:id/cancel",
@@ -52,7 +64,9 @@ var rights = map[Right]map[string][]string{
 		http.MethodPost: {"/api/v1/validations/:id/steps/:step/waive"},
 	},
 	Operate: {
-		http.MethodPost: {"/api/v1/gc"},
+		http.MethodPost:   {"/api/v1/gc", "/api/v1/secrets/rotate-key"},
+		http.MethodPut:    {"/api/v1/variables/:name", "/api/v1/secrets/:name"},
+		http.MethodDelete: {"/api/v1/variables/:name", "/api/v1/secrets/:name"},
 	},
 }
 

@@ -24,7 +24,7 @@ const (
 	Write   Right = "write"   // track, register, upload, apply pipelines, push data sets
 	Deliver Right = "deliver" // promote, roll back, lift a quarantine
 	Waive   Right = "waive"   // let pass what a validation found
-	Operate Right = "operate" // what concerns the whole server: gc
+	Operate Right = "operate" // what concerns the whole server: gc, values that apply everywhere
 	Infer   Right = "infer"   // send requests to a model
 )
 

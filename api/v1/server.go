@@ -37,6 +37,8 @@ type Server struct {
 	Releases
 	Garbage
 	Verifications
+	Variables
+	Secrets
 }
 
 var _ server.StrictServerInterface = (*Server)(nil)

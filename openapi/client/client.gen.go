@@ -372,6 +372,27 @@ func (e ReleaseState) Valid() bool {
 	}
 }
 
+// Defines values for SecretScope.
+const (
+	SecretScopeEnvironment SecretScope = "environment"
+	SecretScopeGlobal      SecretScope = "global"
+	SecretScopeModel       SecretScope = "model"
+)
+
+// Valid indicates whether the value is a known member of the SecretScope enum.
+func (e SecretScope) Valid() bool {
+	switch e {
+	case SecretScopeEnvironment:
+		return true
+	case SecretScopeGlobal:
+		return true
+	case SecretScopeModel:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StepState.
 const (
 	StepStateCancelled StepState = "cancelled"
@@ -486,6 +507,27 @@ func (e ValidationStepKind) Valid() bool {
 	case ValidationStepKindCheck:
 		return true
 	case ValidationStepKindRun:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VariableScope.
+const (
+	VariableScopeEnvironment VariableScope = "environment"
+	VariableScopeGlobal      VariableScope = "global"
+	VariableScopeModel       VariableScope = "model"
+)
+
+// Valid indicates whether the value is a known member of the VariableScope enum.
+func (e VariableScope) Valid() bool {
+	switch e {
+	case VariableScopeEnvironment:
+		return true
+	case VariableScopeGlobal:
+		return true
+	case VariableScopeModel:
 		return true
 	default:
 		return false
@@ -1281,6 +1323,15 @@ type ImageList struct {
 // ImageState An image has its digest once it is `ready`.
 type ImageState string
 
+// KeyRotation defines model for KeyRotation.
+type KeyRotation struct {
+	// Rewrapped Secrets that the new key seals.
+	Rewrapped int `json:"rewrapped"`
+
+	// Unreadable Those that no key opens. They stay as they are.
+	Unreadable int `json:"unreadable"`
+}
+
 // LintFinding One fault in a pipeline document.
 type LintFinding struct {
 	// Allowed What is allowed there, where that is a list.
@@ -1691,6 +1742,49 @@ type ScrapeTarget struct {
 	Targets []string `json:"targets"`
 }
 
+// Secret defines model for Secret.
+type Secret struct {
+	// Environment Of an environment.
+	Environment string `json:"environment,omitempty,omitzero"`
+
+	// Model Of a model or an environment.
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Name As it was given; names ignore case.
+	//
+	// Example: API_KEY
+	Name string `json:"name"`
+
+	// Readable False where the key is lost that sealed it: set it anew.
+	Readable bool `json:"readable"`
+
+	// Revision Counts how often it was set.
+	Revision  int64       `json:"revision"`
+	Scope     SecretScope `json:"scope"`
+	UpdatedAt time.Time   `json:"updated_at"`
+	UpdatedBy string      `json:"updated_by"`
+
+	// Warning In the answer to a PUT: what had better be known, such as that it is too short to mask.
+	Warning string `json:"warning,omitempty,omitzero"`
+}
+
+// SecretScope defines model for Secret.Scope.
+type SecretScope string
+
+// SecretList defines model for SecretList.
+type SecretList struct {
+	Items []Secret `json:"items"`
+
+	// NextPageToken Absent on the last page.
+	NextPageToken string `json:"next_page_token,omitempty,omitzero"`
+}
+
+// SecretRequest defines model for SecretRequest.
+type SecretRequest struct {
+	// Value At most 64 KiB, not empty. With less than 4 characters it cannot be masked.
+	Value string `json:"value"`
+}
+
 // Server What a server is and can do.
 type Server struct {
 	// Api The version of this API.
@@ -1949,6 +2043,46 @@ type ValidationStep struct {
 // ValidationStepKind Built in, or the user's own.
 type ValidationStepKind string
 
+// Variable defines model for Variable.
+type Variable struct {
+	// Environment Of an environment.
+	Environment string `json:"environment,omitempty,omitzero"`
+
+	// Model Of a model or an environment.
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Name As it was given; names ignore case.
+	//
+	// Example: TESTS_REPO
+	Name string `json:"name"`
+
+	// Revision Counts how often it was set.
+	Revision  int64         `json:"revision"`
+	Scope     VariableScope `json:"scope"`
+	UpdatedAt time.Time     `json:"updated_at"`
+	UpdatedBy string        `json:"updated_by"`
+
+	// Value Example: https://git.example.com/tests.git
+	Value string `json:"value"`
+}
+
+// VariableScope defines model for Variable.Scope.
+type VariableScope string
+
+// VariableList defines model for VariableList.
+type VariableList struct {
+	Items []Variable `json:"items"`
+
+	// NextPageToken Absent on the last page.
+	NextPageToken string `json:"next_page_token,omitempty,omitzero"`
+}
+
+// VariableRequest defines model for VariableRequest.
+type VariableRequest struct {
+	// Value At most 64 KiB; may be empty.
+	Value string `json:"value"`
+}
+
 // Verification defines model for Verification.
 type Verification struct {
 	// Bytes The size of them.
@@ -2100,6 +2234,9 @@ type ReleaseParam = int64
 // StepParam defines model for stepParam.
 type StepParam = string
 
+// ValueNameParam defines model for valueNameParam.
+type ValueNameParam = string
+
 // VersionParam The number of a model version, in decimal.
 //
 // Example: 3
@@ -2238,6 +2375,24 @@ type RollBackParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListEnvironmentSecretsParams defines parameters for ListEnvironmentSecrets.
+type ListEnvironmentSecretsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// ListEnvironmentVariablesParams defines parameters for ListEnvironmentVariables.
+type ListEnvironmentVariablesParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
 // GetPipelineParams defines parameters for GetPipeline.
 type GetPipelineParams struct {
 	// Revision A revision; the current one by default.
@@ -2246,6 +2401,24 @@ type GetPipelineParams struct {
 
 // ListPipelineRevisionsParams defines parameters for ListPipelineRevisions.
 type ListPipelineRevisionsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// ListModelSecretsParams defines parameters for ListModelSecrets.
+type ListModelSecretsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// ListModelVariablesParams defines parameters for ListModelVariables.
+type ListModelVariablesParams struct {
 	// MaxResults The largest number of items in the page.
 	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
 
@@ -2327,6 +2500,22 @@ type SkipPromotionStepParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListSecretsParams defines parameters for ListSecrets.
+type ListSecretsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// RotateSecretKeyParams defines parameters for RotateSecretKey.
+type RotateSecretKeyParams struct {
+	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
+	// first one answered; with another request it is refused (400), and while the first one runs 409.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // GetValidationParams defines parameters for GetValidation.
 type GetValidationParams struct {
 	// Wait Answer when the work has ended, or after this time with the state of then; at most 10m. Without it the answer
@@ -2352,6 +2541,15 @@ type WaiveValidationStepParams struct {
 	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
 	// first one answered; with another request it is refused (400), and while the first one runs 409.
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListVariablesParams defines parameters for ListVariables.
+type ListVariablesParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults *MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty"`
 }
 
 // ListVerificationsParams defines parameters for ListVerifications.
@@ -2395,6 +2593,18 @@ type LiftQuarantineJSONRequestBody = ReasonedDecision
 // RollBackJSONRequestBody defines body for RollBack for application/json ContentType.
 type RollBackJSONRequestBody = RollbackCreate
 
+// PutEnvironmentSecretJSONRequestBody defines body for PutEnvironmentSecret for application/json ContentType.
+type PutEnvironmentSecretJSONRequestBody = SecretRequest
+
+// PutEnvironmentVariableJSONRequestBody defines body for PutEnvironmentVariable for application/json ContentType.
+type PutEnvironmentVariableJSONRequestBody = VariableRequest
+
+// PutModelSecretJSONRequestBody defines body for PutModelSecret for application/json ContentType.
+type PutModelSecretJSONRequestBody = SecretRequest
+
+// PutModelVariableJSONRequestBody defines body for PutModelVariable for application/json ContentType.
+type PutModelVariableJSONRequestBody = VariableRequest
+
 // CreateValidationJSONRequestBody defines body for CreateValidation for application/json ContentType.
 type CreateValidationJSONRequestBody = ValidationRequest
 
@@ -2413,11 +2623,17 @@ type RetryPromotionJSONRequestBody = Decision
 // SkipPromotionStepJSONRequestBody defines body for SkipPromotionStep for application/json ContentType.
 type SkipPromotionStepJSONRequestBody = Decision
 
+// PutSecretJSONRequestBody defines body for PutSecret for application/json ContentType.
+type PutSecretJSONRequestBody = SecretRequest
+
 // CancelValidationJSONRequestBody defines body for CancelValidation for application/json ContentType.
 type CancelValidationJSONRequestBody = Decision
 
 // WaiveValidationStepJSONRequestBody defines body for WaiveValidationStep for application/json ContentType.
 type WaiveValidationStepJSONRequestBody = WaiverRequest
+
+// PutVariableJSONRequestBody defines body for PutVariable for application/json ContentType.
+type PutVariableJSONRequestBody = VariableRequest
 
 // CreateVerificationJSONRequestBody defines body for CreateVerification for application/json ContentType.
 type CreateVerificationJSONRequestBody = VerificationRequest
@@ -2729,6 +2945,64 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/models/{model}/environments/{environment}/rollback (the `RollBack` operationId).
 	RollBack(ctx context.Context, model ModelParam, environment EnvironmentParam, params *RollBackParams, body RollBackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListEnvironmentSecrets The secrets of an environment
+	//
+	// Corresponds with GET /api/v1/models/{model}/environments/{environment}/secrets (the `ListEnvironmentSecrets` operationId).
+	ListEnvironmentSecrets(ctx context.Context, model ModelParam, environment EnvironmentParam, params *ListEnvironmentSecretsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteEnvironmentSecret Delete a secret of an environment
+	//
+	// Corresponds with DELETE /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `DeleteEnvironmentSecret` operationId).
+	DeleteEnvironmentSecret(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEnvironmentSecret A secret of an environment
+	//
+	// Corresponds with GET /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `GetEnvironmentSecret` operationId).
+	GetEnvironmentSecret(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutEnvironmentSecretWithBody Set a secret of an environment
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
+	PutEnvironmentSecretWithBody(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutEnvironmentSecret Set a secret of an environment
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
+	PutEnvironmentSecret(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEnvironmentVariables The variables of an environment
+	//
+	// Corresponds with GET /api/v1/models/{model}/environments/{environment}/variables (the `ListEnvironmentVariables` operationId).
+	ListEnvironmentVariables(ctx context.Context, model ModelParam, environment EnvironmentParam, params *ListEnvironmentVariablesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteEnvironmentVariable Delete a variable of an environment
+	//
+	// Corresponds with DELETE /api/v1/models/{model}/environments/{environment}/variables/{name} (the `DeleteEnvironmentVariable` operationId).
+	DeleteEnvironmentVariable(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEnvironmentVariable A variable of an environment
+	//
+	// Corresponds with GET /api/v1/models/{model}/environments/{environment}/variables/{name} (the `GetEnvironmentVariable` operationId).
+	GetEnvironmentVariable(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutEnvironmentVariableWithBody Set a variable of an environment
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
+	PutEnvironmentVariableWithBody(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutEnvironmentVariable Set a variable of an environment
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
+	PutEnvironmentVariable(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetPipeline The pipeline of a model
 	//
 	// The current revision, or the one asked for. `document` holds it as it was applied, comments and all.
@@ -2751,6 +3025,64 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/models/{model}/pipeline/revisions (the `ListPipelineRevisions` operationId).
 	ListPipelineRevisions(ctx context.Context, model ModelParam, params *ListPipelineRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListModelSecrets The secrets of a model
+	//
+	// Corresponds with GET /api/v1/models/{model}/secrets (the `ListModelSecrets` operationId).
+	ListModelSecrets(ctx context.Context, model ModelParam, params *ListModelSecretsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteModelSecret Delete a secret of a model
+	//
+	// Corresponds with DELETE /api/v1/models/{model}/secrets/{name} (the `DeleteModelSecret` operationId).
+	DeleteModelSecret(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetModelSecret A secret of a model
+	//
+	// Corresponds with GET /api/v1/models/{model}/secrets/{name} (the `GetModelSecret` operationId).
+	GetModelSecret(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutModelSecretWithBody Set a secret of a model
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
+	PutModelSecretWithBody(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutModelSecret Set a secret of a model
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
+	PutModelSecret(ctx context.Context, model ModelParam, name ValueNameParam, body PutModelSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListModelVariables The variables of a model
+	//
+	// Corresponds with GET /api/v1/models/{model}/variables (the `ListModelVariables` operationId).
+	ListModelVariables(ctx context.Context, model ModelParam, params *ListModelVariablesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteModelVariable Delete a variable of a model
+	//
+	// Corresponds with DELETE /api/v1/models/{model}/variables/{name} (the `DeleteModelVariable` operationId).
+	DeleteModelVariable(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetModelVariable A variable of a model
+	//
+	// Corresponds with GET /api/v1/models/{model}/variables/{name} (the `GetModelVariable` operationId).
+	GetModelVariable(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutModelVariableWithBody Set a variable of a model
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
+	PutModelVariableWithBody(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutModelVariable Set a variable of a model
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
+	PutModelVariable(ctx context.Context, model ModelParam, name ValueNameParam, body PutModelVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListImages The images of a model version, newest first
 	//
@@ -2906,6 +3238,44 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/promotions/{id}/skip (the `SkipPromotionStep` operationId).
 	SkipPromotionStep(ctx context.Context, id IdParam, params *SkipPromotionStepParams, body SkipPromotionStepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListSecrets The secrets global
+	//
+	// Corresponds with GET /api/v1/secrets (the `ListSecrets` operationId).
+	ListSecrets(ctx context.Context, params *ListSecretsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSecretKey Replace the key that seals the secrets
+	//
+	// Seals the key of every secret, and webhooks' secrets, under a new key, in one transaction: a fresh one where the
+	// server keeps its key in a file, else the one in `--secret-key`, of which `--secret-key-old` names the
+	// predecessor (409 where there is none). Afterwards the key before opens nothing of the database.
+	//
+	// Corresponds with POST /api/v1/secrets/rotate-key (the `RotateSecretKey` operationId).
+	RotateSecretKey(ctx context.Context, params *RotateSecretKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSecret Delete a secret global
+	//
+	// Corresponds with DELETE /api/v1/secrets/{name} (the `DeleteSecret` operationId).
+	DeleteSecret(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSecret A secret global
+	//
+	// Corresponds with GET /api/v1/secrets/{name} (the `GetSecret` operationId).
+	GetSecret(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSecretWithBody Set a secret global
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/secrets/{name} (the `PutSecret` operationId).
+	PutSecretWithBody(ctx context.Context, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSecret Set a secret global
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/secrets/{name} (the `PutSecret` operationId).
+	PutSecret(ctx context.Context, name ValueNameParam, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetServer What this server is and can do
 	//
 	// Corresponds with GET /api/v1/server (the `GetServer` operationId).
@@ -2991,6 +3361,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
 	WaiveValidationStep(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, body WaiveValidationStepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListVariables The variables global
+	//
+	// Corresponds with GET /api/v1/variables (the `ListVariables` operationId).
+	ListVariables(ctx context.Context, params *ListVariablesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteVariable Delete a variable global
+	//
+	// Corresponds with DELETE /api/v1/variables/{name} (the `DeleteVariable` operationId).
+	DeleteVariable(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetVariable A variable global
+	//
+	// Corresponds with GET /api/v1/variables/{name} (the `GetVariable` operationId).
+	GetVariable(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutVariableWithBody Set a variable global
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/variables/{name} (the `PutVariable` operationId).
+	PutVariableWithBody(ctx context.Context, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutVariable Set a variable global
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/variables/{name} (the `PutVariable` operationId).
+	PutVariable(ctx context.Context, name ValueNameParam, body PutVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListVerifications Verifications, newest first
 	//
@@ -3558,6 +3957,164 @@ func (c *Client) RollBack(ctx context.Context, model ModelParam, environment Env
 	return c.Client.Do(req)
 }
 
+// ListEnvironmentSecrets The secrets of an environment
+//
+// Corresponds with GET /api/v1/models/{model}/environments/{environment}/secrets (the `ListEnvironmentSecrets` operationId).
+func (c *Client) ListEnvironmentSecrets(ctx context.Context, model ModelParam, environment EnvironmentParam, params *ListEnvironmentSecretsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEnvironmentSecretsRequest(c.Server, model, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteEnvironmentSecret Delete a secret of an environment
+//
+// Corresponds with DELETE /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `DeleteEnvironmentSecret` operationId).
+func (c *Client) DeleteEnvironmentSecret(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteEnvironmentSecretRequest(c.Server, model, environment, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEnvironmentSecret A secret of an environment
+//
+// Corresponds with GET /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `GetEnvironmentSecret` operationId).
+func (c *Client) GetEnvironmentSecret(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEnvironmentSecretRequest(c.Server, model, environment, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutEnvironmentSecretWithBody Set a secret of an environment
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
+func (c *Client) PutEnvironmentSecretWithBody(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutEnvironmentSecretRequestWithBody(c.Server, model, environment, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutEnvironmentSecret Set a secret of an environment
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
+func (c *Client) PutEnvironmentSecret(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutEnvironmentSecretRequest(c.Server, model, environment, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEnvironmentVariables The variables of an environment
+//
+// Corresponds with GET /api/v1/models/{model}/environments/{environment}/variables (the `ListEnvironmentVariables` operationId).
+func (c *Client) ListEnvironmentVariables(ctx context.Context, model ModelParam, environment EnvironmentParam, params *ListEnvironmentVariablesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEnvironmentVariablesRequest(c.Server, model, environment, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteEnvironmentVariable Delete a variable of an environment
+//
+// Corresponds with DELETE /api/v1/models/{model}/environments/{environment}/variables/{name} (the `DeleteEnvironmentVariable` operationId).
+func (c *Client) DeleteEnvironmentVariable(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteEnvironmentVariableRequest(c.Server, model, environment, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEnvironmentVariable A variable of an environment
+//
+// Corresponds with GET /api/v1/models/{model}/environments/{environment}/variables/{name} (the `GetEnvironmentVariable` operationId).
+func (c *Client) GetEnvironmentVariable(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEnvironmentVariableRequest(c.Server, model, environment, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutEnvironmentVariableWithBody Set a variable of an environment
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
+func (c *Client) PutEnvironmentVariableWithBody(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutEnvironmentVariableRequestWithBody(c.Server, model, environment, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutEnvironmentVariable Set a variable of an environment
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
+func (c *Client) PutEnvironmentVariable(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutEnvironmentVariableRequest(c.Server, model, environment, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetPipeline The pipeline of a model
 //
 // The current revision, or the one asked for. `document` holds it as it was applied, comments and all.
@@ -3601,6 +4158,164 @@ func (c *Client) PutPipelineWithBody(ctx context.Context, model ModelParam, cont
 // Corresponds with GET /api/v1/models/{model}/pipeline/revisions (the `ListPipelineRevisions` operationId).
 func (c *Client) ListPipelineRevisions(ctx context.Context, model ModelParam, params *ListPipelineRevisionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPipelineRevisionsRequest(c.Server, model, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListModelSecrets The secrets of a model
+//
+// Corresponds with GET /api/v1/models/{model}/secrets (the `ListModelSecrets` operationId).
+func (c *Client) ListModelSecrets(ctx context.Context, model ModelParam, params *ListModelSecretsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListModelSecretsRequest(c.Server, model, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteModelSecret Delete a secret of a model
+//
+// Corresponds with DELETE /api/v1/models/{model}/secrets/{name} (the `DeleteModelSecret` operationId).
+func (c *Client) DeleteModelSecret(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteModelSecretRequest(c.Server, model, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetModelSecret A secret of a model
+//
+// Corresponds with GET /api/v1/models/{model}/secrets/{name} (the `GetModelSecret` operationId).
+func (c *Client) GetModelSecret(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetModelSecretRequest(c.Server, model, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutModelSecretWithBody Set a secret of a model
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
+func (c *Client) PutModelSecretWithBody(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutModelSecretRequestWithBody(c.Server, model, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutModelSecret Set a secret of a model
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
+func (c *Client) PutModelSecret(ctx context.Context, model ModelParam, name ValueNameParam, body PutModelSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutModelSecretRequest(c.Server, model, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListModelVariables The variables of a model
+//
+// Corresponds with GET /api/v1/models/{model}/variables (the `ListModelVariables` operationId).
+func (c *Client) ListModelVariables(ctx context.Context, model ModelParam, params *ListModelVariablesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListModelVariablesRequest(c.Server, model, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteModelVariable Delete a variable of a model
+//
+// Corresponds with DELETE /api/v1/models/{model}/variables/{name} (the `DeleteModelVariable` operationId).
+func (c *Client) DeleteModelVariable(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteModelVariableRequest(c.Server, model, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetModelVariable A variable of a model
+//
+// Corresponds with GET /api/v1/models/{model}/variables/{name} (the `GetModelVariable` operationId).
+func (c *Client) GetModelVariable(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetModelVariableRequest(c.Server, model, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutModelVariableWithBody Set a variable of a model
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
+func (c *Client) PutModelVariableWithBody(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutModelVariableRequestWithBody(c.Server, model, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutModelVariable Set a variable of a model
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
+func (c *Client) PutModelVariable(ctx context.Context, model ModelParam, name ValueNameParam, body PutModelVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutModelVariableRequest(c.Server, model, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3965,6 +4680,104 @@ func (c *Client) SkipPromotionStep(ctx context.Context, id IdParam, params *Skip
 	return c.Client.Do(req)
 }
 
+// ListSecrets The secrets global
+//
+// Corresponds with GET /api/v1/secrets (the `ListSecrets` operationId).
+func (c *Client) ListSecrets(ctx context.Context, params *ListSecretsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSecretsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSecretKey Replace the key that seals the secrets
+//
+// Seals the key of every secret, and webhooks' secrets, under a new key, in one transaction: a fresh one where the
+// server keeps its key in a file, else the one in `--secret-key`, of which `--secret-key-old` names the
+// predecessor (409 where there is none). Afterwards the key before opens nothing of the database.
+//
+// Corresponds with POST /api/v1/secrets/rotate-key (the `RotateSecretKey` operationId).
+func (c *Client) RotateSecretKey(ctx context.Context, params *RotateSecretKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSecretKeyRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSecret Delete a secret global
+//
+// Corresponds with DELETE /api/v1/secrets/{name} (the `DeleteSecret` operationId).
+func (c *Client) DeleteSecret(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSecretRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSecret A secret global
+//
+// Corresponds with GET /api/v1/secrets/{name} (the `GetSecret` operationId).
+func (c *Client) GetSecret(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSecretRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSecretWithBody Set a secret global
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/secrets/{name} (the `PutSecret` operationId).
+func (c *Client) PutSecretWithBody(ctx context.Context, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSecretRequestWithBody(c.Server, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSecret Set a secret global
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/secrets/{name} (the `PutSecret` operationId).
+func (c *Client) PutSecret(ctx context.Context, name ValueNameParam, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSecretRequest(c.Server, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetServer What this server is and can do
 //
 // Corresponds with GET /api/v1/server (the `GetServer` operationId).
@@ -4161,6 +4974,85 @@ func (c *Client) WaiveValidationStepWithBody(ctx context.Context, id IdParam, st
 // Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
 func (c *Client) WaiveValidationStep(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, body WaiveValidationStepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewWaiveValidationStepRequest(c.Server, id, step, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListVariables The variables global
+//
+// Corresponds with GET /api/v1/variables (the `ListVariables` operationId).
+func (c *Client) ListVariables(ctx context.Context, params *ListVariablesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListVariablesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteVariable Delete a variable global
+//
+// Corresponds with DELETE /api/v1/variables/{name} (the `DeleteVariable` operationId).
+func (c *Client) DeleteVariable(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteVariableRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetVariable A variable global
+//
+// Corresponds with GET /api/v1/variables/{name} (the `GetVariable` operationId).
+func (c *Client) GetVariable(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetVariableRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutVariableWithBody Set a variable global
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/variables/{name} (the `PutVariable` operationId).
+func (c *Client) PutVariableWithBody(ctx context.Context, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutVariableRequestWithBody(c.Server, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutVariable Set a variable global
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/variables/{name} (the `PutVariable` operationId).
+func (c *Client) PutVariable(ctx context.Context, name ValueNameParam, body PutVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutVariableRequest(c.Server, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5626,6 +6518,480 @@ func NewRollBackRequestWithBody(server string, model ModelParam, environment Env
 	return req, nil
 }
 
+// NewListEnvironmentSecretsRequest constructs an http.Request for the ListEnvironmentSecrets method
+func NewListEnvironmentSecretsRequest(server string, model ModelParam, environment EnvironmentParam, params *ListEnvironmentSecretsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/environments/%s/secrets", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteEnvironmentSecretRequest constructs an http.Request for the DeleteEnvironmentSecret method
+func NewDeleteEnvironmentSecretRequest(server string, model ModelParam, environment EnvironmentParam, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/environments/%s/secrets/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEnvironmentSecretRequest constructs an http.Request for the GetEnvironmentSecret method
+func NewGetEnvironmentSecretRequest(server string, model ModelParam, environment EnvironmentParam, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/environments/%s/secrets/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutEnvironmentSecretRequest calls the generic PutEnvironmentSecret builder with application/json body
+func NewPutEnvironmentSecretRequest(server string, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutEnvironmentSecretRequestWithBody(server, model, environment, name, "application/json", bodyReader)
+}
+
+// NewPutEnvironmentSecretRequestWithBody constructs an http.Request for the PutEnvironmentSecret method, with any body, and a specified content type
+func NewPutEnvironmentSecretRequestWithBody(server string, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/environments/%s/secrets/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListEnvironmentVariablesRequest constructs an http.Request for the ListEnvironmentVariables method
+func NewListEnvironmentVariablesRequest(server string, model ModelParam, environment EnvironmentParam, params *ListEnvironmentVariablesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/environments/%s/variables", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteEnvironmentVariableRequest constructs an http.Request for the DeleteEnvironmentVariable method
+func NewDeleteEnvironmentVariableRequest(server string, model ModelParam, environment EnvironmentParam, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/environments/%s/variables/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEnvironmentVariableRequest constructs an http.Request for the GetEnvironmentVariable method
+func NewGetEnvironmentVariableRequest(server string, model ModelParam, environment EnvironmentParam, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/environments/%s/variables/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutEnvironmentVariableRequest calls the generic PutEnvironmentVariable builder with application/json body
+func NewPutEnvironmentVariableRequest(server string, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentVariableJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutEnvironmentVariableRequestWithBody(server, model, environment, name, "application/json", bodyReader)
+}
+
+// NewPutEnvironmentVariableRequestWithBody constructs an http.Request for the PutEnvironmentVariable method, with any body, and a specified content type
+func NewPutEnvironmentVariableRequestWithBody(server string, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "environment", environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/environments/%s/variables/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetPipelineRequest constructs an http.Request for the GetPipeline method
 func NewGetPipelineRequest(server string, model ModelParam, params *GetPipelineParams) (*http.Request, error) {
 	var err error
@@ -5792,6 +7158,424 @@ func NewListPipelineRevisionsRequest(server string, model ModelParam, params *Li
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListModelSecretsRequest constructs an http.Request for the ListModelSecrets method
+func NewListModelSecretsRequest(server string, model ModelParam, params *ListModelSecretsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/secrets", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteModelSecretRequest constructs an http.Request for the DeleteModelSecret method
+func NewDeleteModelSecretRequest(server string, model ModelParam, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/secrets/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetModelSecretRequest constructs an http.Request for the GetModelSecret method
+func NewGetModelSecretRequest(server string, model ModelParam, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/secrets/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutModelSecretRequest calls the generic PutModelSecret builder with application/json body
+func NewPutModelSecretRequest(server string, model ModelParam, name ValueNameParam, body PutModelSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutModelSecretRequestWithBody(server, model, name, "application/json", bodyReader)
+}
+
+// NewPutModelSecretRequestWithBody constructs an http.Request for the PutModelSecret method, with any body, and a specified content type
+func NewPutModelSecretRequestWithBody(server string, model ModelParam, name ValueNameParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/secrets/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListModelVariablesRequest constructs an http.Request for the ListModelVariables method
+func NewListModelVariablesRequest(server string, model ModelParam, params *ListModelVariablesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/variables", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteModelVariableRequest constructs an http.Request for the DeleteModelVariable method
+func NewDeleteModelVariableRequest(server string, model ModelParam, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/variables/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetModelVariableRequest constructs an http.Request for the GetModelVariable method
+func NewGetModelVariableRequest(server string, model ModelParam, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/variables/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutModelVariableRequest calls the generic PutModelVariable builder with application/json body
+func NewPutModelVariableRequest(server string, model ModelParam, name ValueNameParam, body PutModelVariableJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutModelVariableRequestWithBody(server, model, name, "application/json", bodyReader)
+}
+
+// NewPutModelVariableRequestWithBody constructs an http.Request for the PutModelVariable method, with any body, and a specified content type
+func NewPutModelVariableRequestWithBody(server string, model ModelParam, name ValueNameParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/variables/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -6569,6 +8353,229 @@ func NewSkipPromotionStepRequestWithBody(server string, id IdParam, params *Skip
 	return req, nil
 }
 
+// NewListSecretsRequest constructs an http.Request for the ListSecrets method
+func NewListSecretsRequest(server string, params *ListSecretsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/secrets")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateSecretKeyRequest constructs an http.Request for the RotateSecretKey method
+func NewRotateSecretKeyRequest(server string, params *RotateSecretKeyParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/secrets/rotate-key")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteSecretRequest constructs an http.Request for the DeleteSecret method
+func NewDeleteSecretRequest(server string, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/secrets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSecretRequest constructs an http.Request for the GetSecret method
+func NewGetSecretRequest(server string, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/secrets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutSecretRequest calls the generic PutSecret builder with application/json body
+func NewPutSecretRequest(server string, name ValueNameParam, body PutSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutSecretRequestWithBody(server, name, "application/json", bodyReader)
+}
+
+// NewPutSecretRequestWithBody constructs an http.Request for the PutSecret method, with any body, and a specified content type
+func NewPutSecretRequestWithBody(server string, name ValueNameParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/secrets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetServerRequest constructs an http.Request for the GetServer method
 func NewGetServerRequest(server string) (*http.Request, error) {
 	var err error
@@ -7029,6 +9036,187 @@ func NewWaiveValidationStepRequestWithBody(server string, id IdParam, step StepP
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewListVariablesRequest constructs an http.Request for the ListVariables method
+func NewListVariablesRequest(server string, params *ListVariablesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/variables")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteVariableRequest constructs an http.Request for the DeleteVariable method
+func NewDeleteVariableRequest(server string, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/variables/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetVariableRequest constructs an http.Request for the GetVariable method
+func NewGetVariableRequest(server string, name ValueNameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/variables/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutVariableRequest calls the generic PutVariable builder with application/json body
+func NewPutVariableRequest(server string, name ValueNameParam, body PutVariableJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutVariableRequestWithBody(server, name, "application/json", bodyReader)
+}
+
+// NewPutVariableRequestWithBody constructs an http.Request for the PutVariable method, with any body, and a specified content type
+func NewPutVariableRequestWithBody(server string, name ValueNameParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/variables/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -7526,6 +9714,76 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/models/{model}/environments/{environment}/rollback (the `RollBack` operationId).
 	RollBackWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, params *RollBackParams, body RollBackJSONRequestBody, reqEditors ...RequestEditorFn) (*RollBackResponse, error)
 
+	// ListEnvironmentSecretsWithResponse The secrets of an environment
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/models/{model}/environments/{environment}/secrets (the `ListEnvironmentSecrets` operationId).
+	ListEnvironmentSecretsWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, params *ListEnvironmentSecretsParams, reqEditors ...RequestEditorFn) (*ListEnvironmentSecretsResponse, error)
+
+	// DeleteEnvironmentSecretWithResponse Delete a secret of an environment
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `DeleteEnvironmentSecret` operationId).
+	DeleteEnvironmentSecretWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteEnvironmentSecretResponse, error)
+
+	// GetEnvironmentSecretWithResponse A secret of an environment
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `GetEnvironmentSecret` operationId).
+	GetEnvironmentSecretWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetEnvironmentSecretResponse, error)
+
+	// PutEnvironmentSecretWithBodyWithResponse Set a secret of an environment
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
+	PutEnvironmentSecretWithBodyWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutEnvironmentSecretResponse, error)
+
+	// PutEnvironmentSecretWithResponse Set a secret of an environment
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
+	PutEnvironmentSecretWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutEnvironmentSecretResponse, error)
+
+	// ListEnvironmentVariablesWithResponse The variables of an environment
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/models/{model}/environments/{environment}/variables (the `ListEnvironmentVariables` operationId).
+	ListEnvironmentVariablesWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, params *ListEnvironmentVariablesParams, reqEditors ...RequestEditorFn) (*ListEnvironmentVariablesResponse, error)
+
+	// DeleteEnvironmentVariableWithResponse Delete a variable of an environment
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/models/{model}/environments/{environment}/variables/{name} (the `DeleteEnvironmentVariable` operationId).
+	DeleteEnvironmentVariableWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteEnvironmentVariableResponse, error)
+
+	// GetEnvironmentVariableWithResponse A variable of an environment
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/models/{model}/environments/{environment}/variables/{name} (the `GetEnvironmentVariable` operationId).
+	GetEnvironmentVariableWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetEnvironmentVariableResponse, error)
+
+	// PutEnvironmentVariableWithBodyWithResponse Set a variable of an environment
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
+	PutEnvironmentVariableWithBodyWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutEnvironmentVariableResponse, error)
+
+	// PutEnvironmentVariableWithResponse Set a variable of an environment
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
+	PutEnvironmentVariableWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*PutEnvironmentVariableResponse, error)
+
 	// GetPipelineWithResponse The pipeline of a model
 	//
 	// The current revision, or the one asked for. `document` holds it as it was applied, comments and all.
@@ -7552,6 +9810,76 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/models/{model}/pipeline/revisions (the `ListPipelineRevisions` operationId).
 	ListPipelineRevisionsWithResponse(ctx context.Context, model ModelParam, params *ListPipelineRevisionsParams, reqEditors ...RequestEditorFn) (*ListPipelineRevisionsResponse, error)
+
+	// ListModelSecretsWithResponse The secrets of a model
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/models/{model}/secrets (the `ListModelSecrets` operationId).
+	ListModelSecretsWithResponse(ctx context.Context, model ModelParam, params *ListModelSecretsParams, reqEditors ...RequestEditorFn) (*ListModelSecretsResponse, error)
+
+	// DeleteModelSecretWithResponse Delete a secret of a model
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/models/{model}/secrets/{name} (the `DeleteModelSecret` operationId).
+	DeleteModelSecretWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteModelSecretResponse, error)
+
+	// GetModelSecretWithResponse A secret of a model
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/models/{model}/secrets/{name} (the `GetModelSecret` operationId).
+	GetModelSecretWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetModelSecretResponse, error)
+
+	// PutModelSecretWithBodyWithResponse Set a secret of a model
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
+	PutModelSecretWithBodyWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelSecretResponse, error)
+
+	// PutModelSecretWithResponse Set a secret of a model
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
+	PutModelSecretWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, body PutModelSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelSecretResponse, error)
+
+	// ListModelVariablesWithResponse The variables of a model
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/models/{model}/variables (the `ListModelVariables` operationId).
+	ListModelVariablesWithResponse(ctx context.Context, model ModelParam, params *ListModelVariablesParams, reqEditors ...RequestEditorFn) (*ListModelVariablesResponse, error)
+
+	// DeleteModelVariableWithResponse Delete a variable of a model
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/models/{model}/variables/{name} (the `DeleteModelVariable` operationId).
+	DeleteModelVariableWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteModelVariableResponse, error)
+
+	// GetModelVariableWithResponse A variable of a model
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/models/{model}/variables/{name} (the `GetModelVariable` operationId).
+	GetModelVariableWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetModelVariableResponse, error)
+
+	// PutModelVariableWithBodyWithResponse Set a variable of a model
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
+	PutModelVariableWithBodyWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelVariableResponse, error)
+
+	// PutModelVariableWithResponse Set a variable of a model
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
+	PutModelVariableWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, body PutModelVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelVariableResponse, error)
 
 	// ListImagesWithResponse The images of a model version, newest first
 	//
@@ -7721,6 +10049,52 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/promotions/{id}/skip (the `SkipPromotionStep` operationId).
 	SkipPromotionStepWithResponse(ctx context.Context, id IdParam, params *SkipPromotionStepParams, body SkipPromotionStepJSONRequestBody, reqEditors ...RequestEditorFn) (*SkipPromotionStepResponse, error)
 
+	// ListSecretsWithResponse The secrets global
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/secrets (the `ListSecrets` operationId).
+	ListSecretsWithResponse(ctx context.Context, params *ListSecretsParams, reqEditors ...RequestEditorFn) (*ListSecretsResponse, error)
+
+	// RotateSecretKeyWithResponse Replace the key that seals the secrets
+	//
+	// Seals the key of every secret, and webhooks' secrets, under a new key, in one transaction: a fresh one where the
+	// server keeps its key in a file, else the one in `--secret-key`, of which `--secret-key-old` names the
+	// predecessor (409 where there is none). Afterwards the key before opens nothing of the database.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/secrets/rotate-key (the `RotateSecretKey` operationId).
+	RotateSecretKeyWithResponse(ctx context.Context, params *RotateSecretKeyParams, reqEditors ...RequestEditorFn) (*RotateSecretKeyResponse, error)
+
+	// DeleteSecretWithResponse Delete a secret global
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/secrets/{name} (the `DeleteSecret` operationId).
+	DeleteSecretWithResponse(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteSecretResponse, error)
+
+	// GetSecretWithResponse A secret global
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/secrets/{name} (the `GetSecret` operationId).
+	GetSecretWithResponse(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetSecretResponse, error)
+
+	// PutSecretWithBodyWithResponse Set a secret global
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/secrets/{name} (the `PutSecret` operationId).
+	PutSecretWithBodyWithResponse(ctx context.Context, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSecretResponse, error)
+
+	// PutSecretWithResponse Set a secret global
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/secrets/{name} (the `PutSecret` operationId).
+	PutSecretWithResponse(ctx context.Context, name ValueNameParam, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSecretResponse, error)
+
 	// GetServerWithResponse What this server is and can do
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -7822,6 +10196,41 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/validations/{id}/steps/{step}/waive (the `WaiveValidationStep` operationId).
 	WaiveValidationStepWithResponse(ctx context.Context, id IdParam, step StepParam, params *WaiveValidationStepParams, body WaiveValidationStepJSONRequestBody, reqEditors ...RequestEditorFn) (*WaiveValidationStepResponse, error)
+
+	// ListVariablesWithResponse The variables global
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/variables (the `ListVariables` operationId).
+	ListVariablesWithResponse(ctx context.Context, params *ListVariablesParams, reqEditors ...RequestEditorFn) (*ListVariablesResponse, error)
+
+	// DeleteVariableWithResponse Delete a variable global
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/variables/{name} (the `DeleteVariable` operationId).
+	DeleteVariableWithResponse(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteVariableResponse, error)
+
+	// GetVariableWithResponse A variable global
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/variables/{name} (the `GetVariable` operationId).
+	GetVariableWithResponse(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetVariableResponse, error)
+
+	// PutVariableWithBodyWithResponse Set a variable global
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/variables/{name} (the `PutVariable` operationId).
+	PutVariableWithBodyWithResponse(ctx context.Context, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutVariableResponse, error)
+
+	// PutVariableWithResponse Set a variable global
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/variables/{name} (the `PutVariable` operationId).
+	PutVariableWithResponse(ctx context.Context, name ValueNameParam, body PutVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*PutVariableResponse, error)
 
 	// ListVerificationsWithResponse Verifications, newest first
 	//
@@ -8823,6 +11232,320 @@ func (r RollBackResponse) ContentType() string {
 	return ""
 }
 
+type ListEnvironmentSecretsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecretList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEnvironmentSecretsResponse) GetJSON200() *SecretList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEnvironmentSecretsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEnvironmentSecretsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEnvironmentSecretsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEnvironmentSecretsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteEnvironmentSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteEnvironmentSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteEnvironmentSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteEnvironmentSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteEnvironmentSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetEnvironmentSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Secret
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEnvironmentSecretResponse) GetJSON200() *Secret {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEnvironmentSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEnvironmentSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEnvironmentSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEnvironmentSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutEnvironmentSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Secret
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutEnvironmentSecretResponse) GetJSON200() *Secret {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r PutEnvironmentSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutEnvironmentSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutEnvironmentSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutEnvironmentSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListEnvironmentVariablesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VariableList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEnvironmentVariablesResponse) GetJSON200() *VariableList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEnvironmentVariablesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEnvironmentVariablesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEnvironmentVariablesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEnvironmentVariablesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteEnvironmentVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteEnvironmentVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteEnvironmentVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteEnvironmentVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteEnvironmentVariableResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetEnvironmentVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Variable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEnvironmentVariableResponse) GetJSON200() *Variable {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEnvironmentVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEnvironmentVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEnvironmentVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEnvironmentVariableResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutEnvironmentVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Variable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutEnvironmentVariableResponse) GetJSON200() *Variable {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r PutEnvironmentVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutEnvironmentVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutEnvironmentVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutEnvironmentVariableResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetPipelineResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8940,6 +11663,320 @@ func (r ListPipelineRevisionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListPipelineRevisionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListModelSecretsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecretList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListModelSecretsResponse) GetJSON200() *SecretList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListModelSecretsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListModelSecretsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListModelSecretsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListModelSecretsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteModelSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteModelSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteModelSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteModelSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteModelSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetModelSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Secret
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetModelSecretResponse) GetJSON200() *Secret {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetModelSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetModelSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetModelSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetModelSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutModelSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Secret
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutModelSecretResponse) GetJSON200() *Secret {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r PutModelSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutModelSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutModelSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutModelSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListModelVariablesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VariableList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListModelVariablesResponse) GetJSON200() *VariableList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListModelVariablesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListModelVariablesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListModelVariablesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListModelVariablesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteModelVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteModelVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteModelVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteModelVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteModelVariableResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetModelVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Variable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetModelVariableResponse) GetJSON200() *Variable {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetModelVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetModelVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetModelVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetModelVariableResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutModelVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Variable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutModelVariableResponse) GetJSON200() *Variable {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r PutModelVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutModelVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutModelVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutModelVariableResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9513,6 +12550,204 @@ func (r SkipPromotionStepResponse) ContentType() string {
 	return ""
 }
 
+type ListSecretsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecretList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSecretsResponse) GetJSON200() *SecretList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSecretsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSecretsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSecretsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSecretsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateSecretKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeyRotation
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateSecretKeyResponse) GetJSON200() *KeyRotation {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateSecretKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateSecretKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateSecretKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateSecretKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Secret
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSecretResponse) GetJSON200() *Secret {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Secret
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutSecretResponse) GetJSON200() *Secret {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r PutSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetServerResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9889,6 +13124,163 @@ func (r WaiveValidationStepResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r WaiveValidationStepResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListVariablesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VariableList
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListVariablesResponse) GetJSON200() *VariableList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListVariablesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListVariablesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListVariablesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListVariablesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteVariableResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Variable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetVariableResponse) GetJSON200() *Variable {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetVariableResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutVariableResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Variable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutVariableResponse) GetJSON200() *Variable {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r PutVariableResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutVariableResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutVariableResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutVariableResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10465,6 +13857,136 @@ func (c *ClientWithResponses) RollBackWithResponse(ctx context.Context, model Mo
 	return ParseRollBackResponse(rsp)
 }
 
+// ListEnvironmentSecretsWithResponse The secrets of an environment
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/models/{model}/environments/{environment}/secrets (the `ListEnvironmentSecrets` operationId).
+func (c *ClientWithResponses) ListEnvironmentSecretsWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, params *ListEnvironmentSecretsParams, reqEditors ...RequestEditorFn) (*ListEnvironmentSecretsResponse, error) {
+	rsp, err := c.ListEnvironmentSecrets(ctx, model, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEnvironmentSecretsResponse(rsp)
+}
+
+// DeleteEnvironmentSecretWithResponse Delete a secret of an environment
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `DeleteEnvironmentSecret` operationId).
+func (c *ClientWithResponses) DeleteEnvironmentSecretWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteEnvironmentSecretResponse, error) {
+	rsp, err := c.DeleteEnvironmentSecret(ctx, model, environment, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteEnvironmentSecretResponse(rsp)
+}
+
+// GetEnvironmentSecretWithResponse A secret of an environment
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `GetEnvironmentSecret` operationId).
+func (c *ClientWithResponses) GetEnvironmentSecretWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetEnvironmentSecretResponse, error) {
+	rsp, err := c.GetEnvironmentSecret(ctx, model, environment, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEnvironmentSecretResponse(rsp)
+}
+
+// PutEnvironmentSecretWithBodyWithResponse Set a secret of an environment
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
+func (c *ClientWithResponses) PutEnvironmentSecretWithBodyWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutEnvironmentSecretResponse, error) {
+	rsp, err := c.PutEnvironmentSecretWithBody(ctx, model, environment, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutEnvironmentSecretResponse(rsp)
+}
+
+// PutEnvironmentSecretWithResponse Set a secret of an environment
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
+func (c *ClientWithResponses) PutEnvironmentSecretWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutEnvironmentSecretResponse, error) {
+	rsp, err := c.PutEnvironmentSecret(ctx, model, environment, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutEnvironmentSecretResponse(rsp)
+}
+
+// ListEnvironmentVariablesWithResponse The variables of an environment
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/models/{model}/environments/{environment}/variables (the `ListEnvironmentVariables` operationId).
+func (c *ClientWithResponses) ListEnvironmentVariablesWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, params *ListEnvironmentVariablesParams, reqEditors ...RequestEditorFn) (*ListEnvironmentVariablesResponse, error) {
+	rsp, err := c.ListEnvironmentVariables(ctx, model, environment, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEnvironmentVariablesResponse(rsp)
+}
+
+// DeleteEnvironmentVariableWithResponse Delete a variable of an environment
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/models/{model}/environments/{environment}/variables/{name} (the `DeleteEnvironmentVariable` operationId).
+func (c *ClientWithResponses) DeleteEnvironmentVariableWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteEnvironmentVariableResponse, error) {
+	rsp, err := c.DeleteEnvironmentVariable(ctx, model, environment, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteEnvironmentVariableResponse(rsp)
+}
+
+// GetEnvironmentVariableWithResponse A variable of an environment
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/models/{model}/environments/{environment}/variables/{name} (the `GetEnvironmentVariable` operationId).
+func (c *ClientWithResponses) GetEnvironmentVariableWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetEnvironmentVariableResponse, error) {
+	rsp, err := c.GetEnvironmentVariable(ctx, model, environment, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEnvironmentVariableResponse(rsp)
+}
+
+// PutEnvironmentVariableWithBodyWithResponse Set a variable of an environment
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
+func (c *ClientWithResponses) PutEnvironmentVariableWithBodyWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutEnvironmentVariableResponse, error) {
+	rsp, err := c.PutEnvironmentVariableWithBody(ctx, model, environment, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutEnvironmentVariableResponse(rsp)
+}
+
+// PutEnvironmentVariableWithResponse Set a variable of an environment
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
+func (c *ClientWithResponses) PutEnvironmentVariableWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, body PutEnvironmentVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*PutEnvironmentVariableResponse, error) {
+	rsp, err := c.PutEnvironmentVariable(ctx, model, environment, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutEnvironmentVariableResponse(rsp)
+}
+
 // GetPipelineWithResponse The pipeline of a model
 //
 // The current revision, or the one asked for. `document` holds it as it was applied, comments and all.
@@ -10508,6 +14030,136 @@ func (c *ClientWithResponses) ListPipelineRevisionsWithResponse(ctx context.Cont
 		return nil, err
 	}
 	return ParseListPipelineRevisionsResponse(rsp)
+}
+
+// ListModelSecretsWithResponse The secrets of a model
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/models/{model}/secrets (the `ListModelSecrets` operationId).
+func (c *ClientWithResponses) ListModelSecretsWithResponse(ctx context.Context, model ModelParam, params *ListModelSecretsParams, reqEditors ...RequestEditorFn) (*ListModelSecretsResponse, error) {
+	rsp, err := c.ListModelSecrets(ctx, model, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListModelSecretsResponse(rsp)
+}
+
+// DeleteModelSecretWithResponse Delete a secret of a model
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/models/{model}/secrets/{name} (the `DeleteModelSecret` operationId).
+func (c *ClientWithResponses) DeleteModelSecretWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteModelSecretResponse, error) {
+	rsp, err := c.DeleteModelSecret(ctx, model, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteModelSecretResponse(rsp)
+}
+
+// GetModelSecretWithResponse A secret of a model
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/models/{model}/secrets/{name} (the `GetModelSecret` operationId).
+func (c *ClientWithResponses) GetModelSecretWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetModelSecretResponse, error) {
+	rsp, err := c.GetModelSecret(ctx, model, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetModelSecretResponse(rsp)
+}
+
+// PutModelSecretWithBodyWithResponse Set a secret of a model
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
+func (c *ClientWithResponses) PutModelSecretWithBodyWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelSecretResponse, error) {
+	rsp, err := c.PutModelSecretWithBody(ctx, model, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutModelSecretResponse(rsp)
+}
+
+// PutModelSecretWithResponse Set a secret of a model
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
+func (c *ClientWithResponses) PutModelSecretWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, body PutModelSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelSecretResponse, error) {
+	rsp, err := c.PutModelSecret(ctx, model, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutModelSecretResponse(rsp)
+}
+
+// ListModelVariablesWithResponse The variables of a model
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/models/{model}/variables (the `ListModelVariables` operationId).
+func (c *ClientWithResponses) ListModelVariablesWithResponse(ctx context.Context, model ModelParam, params *ListModelVariablesParams, reqEditors ...RequestEditorFn) (*ListModelVariablesResponse, error) {
+	rsp, err := c.ListModelVariables(ctx, model, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListModelVariablesResponse(rsp)
+}
+
+// DeleteModelVariableWithResponse Delete a variable of a model
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/models/{model}/variables/{name} (the `DeleteModelVariable` operationId).
+func (c *ClientWithResponses) DeleteModelVariableWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteModelVariableResponse, error) {
+	rsp, err := c.DeleteModelVariable(ctx, model, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteModelVariableResponse(rsp)
+}
+
+// GetModelVariableWithResponse A variable of a model
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/models/{model}/variables/{name} (the `GetModelVariable` operationId).
+func (c *ClientWithResponses) GetModelVariableWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetModelVariableResponse, error) {
+	rsp, err := c.GetModelVariable(ctx, model, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetModelVariableResponse(rsp)
+}
+
+// PutModelVariableWithBodyWithResponse Set a variable of a model
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
+func (c *ClientWithResponses) PutModelVariableWithBodyWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelVariableResponse, error) {
+	rsp, err := c.PutModelVariableWithBody(ctx, model, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutModelVariableResponse(rsp)
+}
+
+// PutModelVariableWithResponse Set a variable of a model
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
+func (c *ClientWithResponses) PutModelVariableWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, body PutModelVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelVariableResponse, error) {
+	rsp, err := c.PutModelVariable(ctx, model, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutModelVariableResponse(rsp)
 }
 
 // ListImagesWithResponse The images of a model version, newest first
@@ -10798,6 +14450,88 @@ func (c *ClientWithResponses) SkipPromotionStepWithResponse(ctx context.Context,
 	return ParseSkipPromotionStepResponse(rsp)
 }
 
+// ListSecretsWithResponse The secrets global
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/secrets (the `ListSecrets` operationId).
+func (c *ClientWithResponses) ListSecretsWithResponse(ctx context.Context, params *ListSecretsParams, reqEditors ...RequestEditorFn) (*ListSecretsResponse, error) {
+	rsp, err := c.ListSecrets(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSecretsResponse(rsp)
+}
+
+// RotateSecretKeyWithResponse Replace the key that seals the secrets
+//
+// Seals the key of every secret, and webhooks' secrets, under a new key, in one transaction: a fresh one where the
+// server keeps its key in a file, else the one in `--secret-key`, of which `--secret-key-old` names the
+// predecessor (409 where there is none). Afterwards the key before opens nothing of the database.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/secrets/rotate-key (the `RotateSecretKey` operationId).
+func (c *ClientWithResponses) RotateSecretKeyWithResponse(ctx context.Context, params *RotateSecretKeyParams, reqEditors ...RequestEditorFn) (*RotateSecretKeyResponse, error) {
+	rsp, err := c.RotateSecretKey(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateSecretKeyResponse(rsp)
+}
+
+// DeleteSecretWithResponse Delete a secret global
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/secrets/{name} (the `DeleteSecret` operationId).
+func (c *ClientWithResponses) DeleteSecretWithResponse(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteSecretResponse, error) {
+	rsp, err := c.DeleteSecret(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSecretResponse(rsp)
+}
+
+// GetSecretWithResponse A secret global
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/secrets/{name} (the `GetSecret` operationId).
+func (c *ClientWithResponses) GetSecretWithResponse(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetSecretResponse, error) {
+	rsp, err := c.GetSecret(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSecretResponse(rsp)
+}
+
+// PutSecretWithBodyWithResponse Set a secret global
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/secrets/{name} (the `PutSecret` operationId).
+func (c *ClientWithResponses) PutSecretWithBodyWithResponse(ctx context.Context, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSecretResponse, error) {
+	rsp, err := c.PutSecretWithBody(ctx, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSecretResponse(rsp)
+}
+
+// PutSecretWithResponse Set a secret global
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/secrets/{name} (the `PutSecret` operationId).
+func (c *ClientWithResponses) PutSecretWithResponse(ctx context.Context, name ValueNameParam, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSecretResponse, error) {
+	rsp, err := c.PutSecret(ctx, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSecretResponse(rsp)
+}
+
 // GetServerWithResponse What this server is and can do
 //
 // Returns a wrapper object for the known response body format(s).
@@ -10970,6 +14704,71 @@ func (c *ClientWithResponses) WaiveValidationStepWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseWaiveValidationStepResponse(rsp)
+}
+
+// ListVariablesWithResponse The variables global
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/variables (the `ListVariables` operationId).
+func (c *ClientWithResponses) ListVariablesWithResponse(ctx context.Context, params *ListVariablesParams, reqEditors ...RequestEditorFn) (*ListVariablesResponse, error) {
+	rsp, err := c.ListVariables(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListVariablesResponse(rsp)
+}
+
+// DeleteVariableWithResponse Delete a variable global
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/variables/{name} (the `DeleteVariable` operationId).
+func (c *ClientWithResponses) DeleteVariableWithResponse(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*DeleteVariableResponse, error) {
+	rsp, err := c.DeleteVariable(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteVariableResponse(rsp)
+}
+
+// GetVariableWithResponse A variable global
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/variables/{name} (the `GetVariable` operationId).
+func (c *ClientWithResponses) GetVariableWithResponse(ctx context.Context, name ValueNameParam, reqEditors ...RequestEditorFn) (*GetVariableResponse, error) {
+	rsp, err := c.GetVariable(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetVariableResponse(rsp)
+}
+
+// PutVariableWithBodyWithResponse Set a variable global
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/variables/{name} (the `PutVariable` operationId).
+func (c *ClientWithResponses) PutVariableWithBodyWithResponse(ctx context.Context, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutVariableResponse, error) {
+	rsp, err := c.PutVariableWithBody(ctx, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutVariableResponse(rsp)
+}
+
+// PutVariableWithResponse Set a variable global
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/variables/{name} (the `PutVariable` operationId).
+func (c *ClientWithResponses) PutVariableWithResponse(ctx context.Context, name ValueNameParam, body PutVariableJSONRequestBody, reqEditors ...RequestEditorFn) (*PutVariableResponse, error) {
+	rsp, err := c.PutVariable(ctx, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutVariableResponse(rsp)
 }
 
 // ListVerificationsWithResponse Verifications, newest first
@@ -11626,6 +15425,194 @@ func ParseRollBackResponse(rsp *http.Response) (*RollBackResponse, error) {
 	return response, nil
 }
 
+// ParseListEnvironmentSecretsResponse parses an HTTP response from a ListEnvironmentSecretsWithResponse call
+func ParseListEnvironmentSecretsResponse(rsp *http.Response) (*ListEnvironmentSecretsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEnvironmentSecretsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecretList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteEnvironmentSecretResponse parses an HTTP response from a DeleteEnvironmentSecretWithResponse call
+func ParseDeleteEnvironmentSecretResponse(rsp *http.Response) (*DeleteEnvironmentSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteEnvironmentSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetEnvironmentSecretResponse parses an HTTP response from a GetEnvironmentSecretWithResponse call
+func ParseGetEnvironmentSecretResponse(rsp *http.Response) (*GetEnvironmentSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEnvironmentSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Secret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutEnvironmentSecretResponse parses an HTTP response from a PutEnvironmentSecretWithResponse call
+func ParsePutEnvironmentSecretResponse(rsp *http.Response) (*PutEnvironmentSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutEnvironmentSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Secret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListEnvironmentVariablesResponse parses an HTTP response from a ListEnvironmentVariablesWithResponse call
+func ParseListEnvironmentVariablesResponse(rsp *http.Response) (*ListEnvironmentVariablesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEnvironmentVariablesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VariableList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteEnvironmentVariableResponse parses an HTTP response from a DeleteEnvironmentVariableWithResponse call
+func ParseDeleteEnvironmentVariableResponse(rsp *http.Response) (*DeleteEnvironmentVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteEnvironmentVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetEnvironmentVariableResponse parses an HTTP response from a GetEnvironmentVariableWithResponse call
+func ParseGetEnvironmentVariableResponse(rsp *http.Response) (*GetEnvironmentVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEnvironmentVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Variable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutEnvironmentVariableResponse parses an HTTP response from a PutEnvironmentVariableWithResponse call
+func ParsePutEnvironmentVariableResponse(rsp *http.Response) (*PutEnvironmentVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutEnvironmentVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Variable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetPipelineResponse parses an HTTP response from a GetPipelineWithResponse call
 func ParseGetPipelineResponse(rsp *http.Response) (*GetPipelineResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -11694,6 +15681,194 @@ func ParseListPipelineRevisionsResponse(rsp *http.Response) (*ListPipelineRevisi
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest PipelineRevisionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListModelSecretsResponse parses an HTTP response from a ListModelSecretsWithResponse call
+func ParseListModelSecretsResponse(rsp *http.Response) (*ListModelSecretsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListModelSecretsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecretList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteModelSecretResponse parses an HTTP response from a DeleteModelSecretWithResponse call
+func ParseDeleteModelSecretResponse(rsp *http.Response) (*DeleteModelSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteModelSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetModelSecretResponse parses an HTTP response from a GetModelSecretWithResponse call
+func ParseGetModelSecretResponse(rsp *http.Response) (*GetModelSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetModelSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Secret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutModelSecretResponse parses an HTTP response from a PutModelSecretWithResponse call
+func ParsePutModelSecretResponse(rsp *http.Response) (*PutModelSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutModelSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Secret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListModelVariablesResponse parses an HTTP response from a ListModelVariablesWithResponse call
+func ParseListModelVariablesResponse(rsp *http.Response) (*ListModelVariablesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListModelVariablesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VariableList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteModelVariableResponse parses an HTTP response from a DeleteModelVariableWithResponse call
+func ParseDeleteModelVariableResponse(rsp *http.Response) (*DeleteModelVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteModelVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetModelVariableResponse parses an HTTP response from a GetModelVariableWithResponse call
+func ParseGetModelVariableResponse(rsp *http.Response) (*GetModelVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetModelVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Variable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutModelVariableResponse parses an HTTP response from a PutModelVariableWithResponse call
+func ParsePutModelVariableResponse(rsp *http.Response) (*PutModelVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutModelVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Variable
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -12058,6 +16233,126 @@ func ParseSkipPromotionStepResponse(rsp *http.Response) (*SkipPromotionStepRespo
 	return response, nil
 }
 
+// ParseListSecretsResponse parses an HTTP response from a ListSecretsWithResponse call
+func ParseListSecretsResponse(rsp *http.Response) (*ListSecretsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSecretsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecretList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateSecretKeyResponse parses an HTTP response from a RotateSecretKeyWithResponse call
+func ParseRotateSecretKeyResponse(rsp *http.Response) (*RotateSecretKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateSecretKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeyRotation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSecretResponse parses an HTTP response from a DeleteSecretWithResponse call
+func ParseDeleteSecretResponse(rsp *http.Response) (*DeleteSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetSecretResponse parses an HTTP response from a GetSecretWithResponse call
+func ParseGetSecretResponse(rsp *http.Response) (*GetSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Secret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutSecretResponse parses an HTTP response from a PutSecretWithResponse call
+func ParsePutSecretResponse(rsp *http.Response) (*PutSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Secret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetServerResponse parses an HTTP response from a GetServerWithResponse call
 func ParseGetServerResponse(rsp *http.Response) (*GetServerResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12268,6 +16563,100 @@ func ParseWaiveValidationStepResponse(rsp *http.Response) (*WaiveValidationStepR
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Validation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListVariablesResponse parses an HTTP response from a ListVariablesWithResponse call
+func ParseListVariablesResponse(rsp *http.Response) (*ListVariablesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListVariablesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VariableList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteVariableResponse parses an HTTP response from a DeleteVariableWithResponse call
+func ParseDeleteVariableResponse(rsp *http.Response) (*DeleteVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetVariableResponse parses an HTTP response from a GetVariableWithResponse call
+func ParseGetVariableResponse(rsp *http.Response) (*GetVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Variable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutVariableResponse parses an HTTP response from a PutVariableWithResponse call
+func ParsePutVariableResponse(rsp *http.Response) (*PutVariableResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutVariableResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Variable
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -369,6 +369,27 @@ func (e ReleaseState) Valid() bool {
 	}
 }
 
+// Defines values for SecretScope.
+const (
+	SecretScopeEnvironment SecretScope = "environment"
+	SecretScopeGlobal      SecretScope = "global"
+	SecretScopeModel       SecretScope = "model"
+)
+
+// Valid indicates whether the value is a known member of the SecretScope enum.
+func (e SecretScope) Valid() bool {
+	switch e {
+	case SecretScopeEnvironment:
+		return true
+	case SecretScopeGlobal:
+		return true
+	case SecretScopeModel:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StepState.
 const (
 	StepStateCancelled StepState = "cancelled"
@@ -483,6 +504,27 @@ func (e ValidationStepKind) Valid() bool {
 	case ValidationStepKindCheck:
 		return true
 	case ValidationStepKindRun:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VariableScope.
+const (
+	VariableScopeEnvironment VariableScope = "environment"
+	VariableScopeGlobal      VariableScope = "global"
+	VariableScopeModel       VariableScope = "model"
+)
+
+// Valid indicates whether the value is a known member of the VariableScope enum.
+func (e VariableScope) Valid() bool {
+	switch e {
+	case VariableScopeEnvironment:
+		return true
+	case VariableScopeGlobal:
+		return true
+	case VariableScopeModel:
 		return true
 	default:
 		return false
@@ -1278,6 +1320,15 @@ type ImageList struct {
 // ImageState An image has its digest once it is `ready`.
 type ImageState string
 
+// KeyRotation defines model for KeyRotation.
+type KeyRotation struct {
+	// Rewrapped Secrets that the new key seals.
+	Rewrapped int `json:"rewrapped"`
+
+	// Unreadable Those that no key opens. They stay as they are.
+	Unreadable int `json:"unreadable"`
+}
+
 // LintFinding One fault in a pipeline document.
 type LintFinding struct {
 	// Allowed What is allowed there, where that is a list.
@@ -1688,6 +1739,49 @@ type ScrapeTarget struct {
 	Targets []string `json:"targets"`
 }
 
+// Secret defines model for Secret.
+type Secret struct {
+	// Environment Of an environment.
+	Environment string `json:"environment,omitempty,omitzero"`
+
+	// Model Of a model or an environment.
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Name As it was given; names ignore case.
+	//
+	// Example: API_KEY
+	Name string `json:"name"`
+
+	// Readable False where the key is lost that sealed it: set it anew.
+	Readable bool `json:"readable"`
+
+	// Revision Counts how often it was set.
+	Revision  int64       `json:"revision"`
+	Scope     SecretScope `json:"scope"`
+	UpdatedAt time.Time   `json:"updated_at"`
+	UpdatedBy string      `json:"updated_by"`
+
+	// Warning In the answer to a PUT: what had better be known, such as that it is too short to mask.
+	Warning string `json:"warning,omitempty,omitzero"`
+}
+
+// SecretScope defines model for Secret.Scope.
+type SecretScope string
+
+// SecretList defines model for SecretList.
+type SecretList struct {
+	Items []Secret `json:"items"`
+
+	// NextPageToken Absent on the last page.
+	NextPageToken string `json:"next_page_token,omitempty,omitzero"`
+}
+
+// SecretRequest defines model for SecretRequest.
+type SecretRequest struct {
+	// Value At most 64 KiB, not empty. With less than 4 characters it cannot be masked.
+	Value string `json:"value"`
+}
+
 // Server What a server is and can do.
 type Server struct {
 	// Api The version of this API.
@@ -1946,6 +2040,46 @@ type ValidationStep struct {
 // ValidationStepKind Built in, or the user's own.
 type ValidationStepKind string
 
+// Variable defines model for Variable.
+type Variable struct {
+	// Environment Of an environment.
+	Environment string `json:"environment,omitempty,omitzero"`
+
+	// Model Of a model or an environment.
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Name As it was given; names ignore case.
+	//
+	// Example: TESTS_REPO
+	Name string `json:"name"`
+
+	// Revision Counts how often it was set.
+	Revision  int64         `json:"revision"`
+	Scope     VariableScope `json:"scope"`
+	UpdatedAt time.Time     `json:"updated_at"`
+	UpdatedBy string        `json:"updated_by"`
+
+	// Value Example: https://git.example.com/tests.git
+	Value string `json:"value"`
+}
+
+// VariableScope defines model for Variable.Scope.
+type VariableScope string
+
+// VariableList defines model for VariableList.
+type VariableList struct {
+	Items []Variable `json:"items"`
+
+	// NextPageToken Absent on the last page.
+	NextPageToken string `json:"next_page_token,omitempty,omitzero"`
+}
+
+// VariableRequest defines model for VariableRequest.
+type VariableRequest struct {
+	// Value At most 64 KiB; may be empty.
+	Value string `json:"value"`
+}
+
 // Verification defines model for Verification.
 type Verification struct {
 	// Bytes The size of them.
@@ -2097,6 +2231,9 @@ type ReleaseParam = int64
 // StepParam defines model for stepParam.
 type StepParam = string
 
+// ValueNameParam defines model for valueNameParam.
+type ValueNameParam = string
+
 // VersionParam The number of a model version, in decimal.
 //
 // Example: 3
@@ -2235,6 +2372,24 @@ type RollBackParams struct {
 	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
+// ListEnvironmentSecretsParams defines parameters for ListEnvironmentSecrets.
+type ListEnvironmentSecretsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
+}
+
+// ListEnvironmentVariablesParams defines parameters for ListEnvironmentVariables.
+type ListEnvironmentVariablesParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
+}
+
 // GetPipelineParams defines parameters for GetPipeline.
 type GetPipelineParams struct {
 	// Revision A revision; the current one by default.
@@ -2243,6 +2398,24 @@ type GetPipelineParams struct {
 
 // ListPipelineRevisionsParams defines parameters for ListPipelineRevisions.
 type ListPipelineRevisionsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
+}
+
+// ListModelSecretsParams defines parameters for ListModelSecrets.
+type ListModelSecretsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
+}
+
+// ListModelVariablesParams defines parameters for ListModelVariables.
+type ListModelVariablesParams struct {
 	// MaxResults The largest number of items in the page.
 	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
 
@@ -2324,6 +2497,22 @@ type SkipPromotionStepParams struct {
 	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
+// ListSecretsParams defines parameters for ListSecrets.
+type ListSecretsParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
+}
+
+// RotateSecretKeyParams defines parameters for RotateSecretKey.
+type RotateSecretKeyParams struct {
+	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
+	// first one answered; with another request it is refused (400), and while the first one runs 409.
+	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // GetValidationParams defines parameters for GetValidation.
 type GetValidationParams struct {
 	// Wait Answer when the work has ended, or after this time with the state of then; at most 10m. Without it the answer
@@ -2349,6 +2538,15 @@ type WaiveValidationStepParams struct {
 	// IdempotencyKey Up to 255 characters of the caller's choice, such as a UUID. The same key with the same request answers what the
 	// first one answered; with another request it is refused (400), and while the first one runs 409.
 	IdempotencyKey IdempotencyKeyParam `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ListVariablesParams defines parameters for ListVariables.
+type ListVariablesParams struct {
+	// MaxResults The largest number of items in the page.
+	MaxResults MaxResultsParam `form:"max_results,omitempty" json:"max_results,omitempty,omitzero"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken PageTokenParam `form:"page_token,omitempty" json:"page_token,omitempty,omitzero"`
 }
 
 // ListVerificationsParams defines parameters for ListVerifications.
@@ -2392,6 +2590,18 @@ type LiftQuarantineJSONRequestBody = ReasonedDecision
 // RollBackJSONRequestBody defines body for RollBack for application/json ContentType.
 type RollBackJSONRequestBody = RollbackCreate
 
+// PutEnvironmentSecretJSONRequestBody defines body for PutEnvironmentSecret for application/json ContentType.
+type PutEnvironmentSecretJSONRequestBody = SecretRequest
+
+// PutEnvironmentVariableJSONRequestBody defines body for PutEnvironmentVariable for application/json ContentType.
+type PutEnvironmentVariableJSONRequestBody = VariableRequest
+
+// PutModelSecretJSONRequestBody defines body for PutModelSecret for application/json ContentType.
+type PutModelSecretJSONRequestBody = SecretRequest
+
+// PutModelVariableJSONRequestBody defines body for PutModelVariable for application/json ContentType.
+type PutModelVariableJSONRequestBody = VariableRequest
+
 // CreateValidationJSONRequestBody defines body for CreateValidation for application/json ContentType.
 type CreateValidationJSONRequestBody = ValidationRequest
 
@@ -2410,11 +2620,17 @@ type RetryPromotionJSONRequestBody = Decision
 // SkipPromotionStepJSONRequestBody defines body for SkipPromotionStep for application/json ContentType.
 type SkipPromotionStepJSONRequestBody = Decision
 
+// PutSecretJSONRequestBody defines body for PutSecret for application/json ContentType.
+type PutSecretJSONRequestBody = SecretRequest
+
 // CancelValidationJSONRequestBody defines body for CancelValidation for application/json ContentType.
 type CancelValidationJSONRequestBody = Decision
 
 // WaiveValidationStepJSONRequestBody defines body for WaiveValidationStep for application/json ContentType.
 type WaiveValidationStepJSONRequestBody = WaiverRequest
+
+// PutVariableJSONRequestBody defines body for PutVariable for application/json ContentType.
+type PutVariableJSONRequestBody = VariableRequest
 
 // CreateVerificationJSONRequestBody defines body for CreateVerification for application/json ContentType.
 type CreateVerificationJSONRequestBody = VerificationRequest
@@ -2493,6 +2709,30 @@ type ServerInterface interface {
 	// RollBack Bring an earlier release back
 	// (POST /api/v1/models/{model}/environments/{environment}/rollback)
 	RollBack(c *gin.Context, model ModelParam, environment EnvironmentParam, params RollBackParams)
+	// ListEnvironmentSecrets The secrets of an environment
+	// (GET /api/v1/models/{model}/environments/{environment}/secrets)
+	ListEnvironmentSecrets(c *gin.Context, model ModelParam, environment EnvironmentParam, params ListEnvironmentSecretsParams)
+	// DeleteEnvironmentSecret Delete a secret of an environment
+	// (DELETE /api/v1/models/{model}/environments/{environment}/secrets/{name})
+	DeleteEnvironmentSecret(c *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam)
+	// GetEnvironmentSecret A secret of an environment
+	// (GET /api/v1/models/{model}/environments/{environment}/secrets/{name})
+	GetEnvironmentSecret(c *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam)
+	// PutEnvironmentSecret Set a secret of an environment
+	// (PUT /api/v1/models/{model}/environments/{environment}/secrets/{name})
+	PutEnvironmentSecret(c *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam)
+	// ListEnvironmentVariables The variables of an environment
+	// (GET /api/v1/models/{model}/environments/{environment}/variables)
+	ListEnvironmentVariables(c *gin.Context, model ModelParam, environment EnvironmentParam, params ListEnvironmentVariablesParams)
+	// DeleteEnvironmentVariable Delete a variable of an environment
+	// (DELETE /api/v1/models/{model}/environments/{environment}/variables/{name})
+	DeleteEnvironmentVariable(c *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam)
+	// GetEnvironmentVariable A variable of an environment
+	// (GET /api/v1/models/{model}/environments/{environment}/variables/{name})
+	GetEnvironmentVariable(c *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam)
+	// PutEnvironmentVariable Set a variable of an environment
+	// (PUT /api/v1/models/{model}/environments/{environment}/variables/{name})
+	PutEnvironmentVariable(c *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam)
 	// GetPipeline The pipeline of a model
 	// (GET /api/v1/models/{model}/pipeline)
 	GetPipeline(c *gin.Context, model ModelParam, params GetPipelineParams)
@@ -2502,6 +2742,30 @@ type ServerInterface interface {
 	// ListPipelineRevisions The revisions of a pipeline, newest first
 	// (GET /api/v1/models/{model}/pipeline/revisions)
 	ListPipelineRevisions(c *gin.Context, model ModelParam, params ListPipelineRevisionsParams)
+	// ListModelSecrets The secrets of a model
+	// (GET /api/v1/models/{model}/secrets)
+	ListModelSecrets(c *gin.Context, model ModelParam, params ListModelSecretsParams)
+	// DeleteModelSecret Delete a secret of a model
+	// (DELETE /api/v1/models/{model}/secrets/{name})
+	DeleteModelSecret(c *gin.Context, model ModelParam, name ValueNameParam)
+	// GetModelSecret A secret of a model
+	// (GET /api/v1/models/{model}/secrets/{name})
+	GetModelSecret(c *gin.Context, model ModelParam, name ValueNameParam)
+	// PutModelSecret Set a secret of a model
+	// (PUT /api/v1/models/{model}/secrets/{name})
+	PutModelSecret(c *gin.Context, model ModelParam, name ValueNameParam)
+	// ListModelVariables The variables of a model
+	// (GET /api/v1/models/{model}/variables)
+	ListModelVariables(c *gin.Context, model ModelParam, params ListModelVariablesParams)
+	// DeleteModelVariable Delete a variable of a model
+	// (DELETE /api/v1/models/{model}/variables/{name})
+	DeleteModelVariable(c *gin.Context, model ModelParam, name ValueNameParam)
+	// GetModelVariable A variable of a model
+	// (GET /api/v1/models/{model}/variables/{name})
+	GetModelVariable(c *gin.Context, model ModelParam, name ValueNameParam)
+	// PutModelVariable Set a variable of a model
+	// (PUT /api/v1/models/{model}/variables/{name})
+	PutModelVariable(c *gin.Context, model ModelParam, name ValueNameParam)
 	// ListImages The images of a model version, newest first
 	// (GET /api/v1/models/{model}/versions/{version}/images)
 	ListImages(c *gin.Context, model ModelParam, version VersionParam, params ListImagesParams)
@@ -2544,6 +2808,21 @@ type ServerInterface interface {
 	// SkipPromotionStep Go on to the next step now
 	// (POST /api/v1/promotions/{id}/skip)
 	SkipPromotionStep(c *gin.Context, id IdParam, params SkipPromotionStepParams)
+	// ListSecrets The secrets global
+	// (GET /api/v1/secrets)
+	ListSecrets(c *gin.Context, params ListSecretsParams)
+	// RotateSecretKey Replace the key that seals the secrets
+	// (POST /api/v1/secrets/rotate-key)
+	RotateSecretKey(c *gin.Context, params RotateSecretKeyParams)
+	// DeleteSecret Delete a secret global
+	// (DELETE /api/v1/secrets/{name})
+	DeleteSecret(c *gin.Context, name ValueNameParam)
+	// GetSecret A secret global
+	// (GET /api/v1/secrets/{name})
+	GetSecret(c *gin.Context, name ValueNameParam)
+	// PutSecret Set a secret global
+	// (PUT /api/v1/secrets/{name})
+	PutSecret(c *gin.Context, name ValueNameParam)
 	// GetServer What this server is and can do
 	// (GET /api/v1/server)
 	GetServer(c *gin.Context)
@@ -2574,6 +2853,18 @@ type ServerInterface interface {
 	// WaiveValidationStep Let a failed step count as passed for a while
 	// (POST /api/v1/validations/{id}/steps/{step}/waive)
 	WaiveValidationStep(c *gin.Context, id IdParam, step StepParam, params WaiveValidationStepParams)
+	// ListVariables The variables global
+	// (GET /api/v1/variables)
+	ListVariables(c *gin.Context, params ListVariablesParams)
+	// DeleteVariable Delete a variable global
+	// (DELETE /api/v1/variables/{name})
+	DeleteVariable(c *gin.Context, name ValueNameParam)
+	// GetVariable A variable global
+	// (GET /api/v1/variables/{name})
+	GetVariable(c *gin.Context, name ValueNameParam)
+	// PutVariable Set a variable global
+	// (PUT /api/v1/variables/{name})
+	PutVariable(c *gin.Context, name ValueNameParam)
 	// ListVerifications Verifications, newest first
 	// (GET /api/v1/verifications)
 	ListVerifications(c *gin.Context, params ListVerificationsParams)
@@ -3550,6 +3841,370 @@ func (siw *ServerInterfaceWrapper) RollBack(c *gin.Context) {
 	siw.Handler.RollBack(c, model, environment, params)
 }
 
+// ListEnvironmentSecrets operation middleware
+func (siw *ServerInterfaceWrapper) ListEnvironmentSecrets(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "environment" -------------
+	var environment EnvironmentParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "environment", c.Param("environment"), &environment, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEnvironmentSecretsParams
+
+	// ------------- Optional query parameter "max_results" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_results", c.Request.URL.Query(), &params.MaxResults, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_results: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", c.Request.URL.Query(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page_token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListEnvironmentSecrets(c, model, environment, params)
+}
+
+// DeleteEnvironmentSecret operation middleware
+func (siw *ServerInterfaceWrapper) DeleteEnvironmentSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "environment" -------------
+	var environment EnvironmentParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "environment", c.Param("environment"), &environment, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteEnvironmentSecret(c, model, environment, name)
+}
+
+// GetEnvironmentSecret operation middleware
+func (siw *ServerInterfaceWrapper) GetEnvironmentSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "environment" -------------
+	var environment EnvironmentParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "environment", c.Param("environment"), &environment, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetEnvironmentSecret(c, model, environment, name)
+}
+
+// PutEnvironmentSecret operation middleware
+func (siw *ServerInterfaceWrapper) PutEnvironmentSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "environment" -------------
+	var environment EnvironmentParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "environment", c.Param("environment"), &environment, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutEnvironmentSecret(c, model, environment, name)
+}
+
+// ListEnvironmentVariables operation middleware
+func (siw *ServerInterfaceWrapper) ListEnvironmentVariables(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "environment" -------------
+	var environment EnvironmentParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "environment", c.Param("environment"), &environment, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEnvironmentVariablesParams
+
+	// ------------- Optional query parameter "max_results" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_results", c.Request.URL.Query(), &params.MaxResults, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_results: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", c.Request.URL.Query(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page_token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListEnvironmentVariables(c, model, environment, params)
+}
+
+// DeleteEnvironmentVariable operation middleware
+func (siw *ServerInterfaceWrapper) DeleteEnvironmentVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "environment" -------------
+	var environment EnvironmentParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "environment", c.Param("environment"), &environment, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteEnvironmentVariable(c, model, environment, name)
+}
+
+// GetEnvironmentVariable operation middleware
+func (siw *ServerInterfaceWrapper) GetEnvironmentVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "environment" -------------
+	var environment EnvironmentParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "environment", c.Param("environment"), &environment, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetEnvironmentVariable(c, model, environment, name)
+}
+
+// PutEnvironmentVariable operation middleware
+func (siw *ServerInterfaceWrapper) PutEnvironmentVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "environment" -------------
+	var environment EnvironmentParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "environment", c.Param("environment"), &environment, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutEnvironmentVariable(c, model, environment, name)
+}
+
 // GetPipeline operation middleware
 func (siw *ServerInterfaceWrapper) GetPipeline(c *gin.Context) {
 
@@ -3653,6 +4308,298 @@ func (siw *ServerInterfaceWrapper) ListPipelineRevisions(c *gin.Context) {
 	}
 
 	siw.Handler.ListPipelineRevisions(c, model, params)
+}
+
+// ListModelSecrets operation middleware
+func (siw *ServerInterfaceWrapper) ListModelSecrets(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListModelSecretsParams
+
+	// ------------- Optional query parameter "max_results" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_results", c.Request.URL.Query(), &params.MaxResults, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_results: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", c.Request.URL.Query(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page_token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListModelSecrets(c, model, params)
+}
+
+// DeleteModelSecret operation middleware
+func (siw *ServerInterfaceWrapper) DeleteModelSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteModelSecret(c, model, name)
+}
+
+// GetModelSecret operation middleware
+func (siw *ServerInterfaceWrapper) GetModelSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetModelSecret(c, model, name)
+}
+
+// PutModelSecret operation middleware
+func (siw *ServerInterfaceWrapper) PutModelSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutModelSecret(c, model, name)
+}
+
+// ListModelVariables operation middleware
+func (siw *ServerInterfaceWrapper) ListModelVariables(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListModelVariablesParams
+
+	// ------------- Optional query parameter "max_results" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_results", c.Request.URL.Query(), &params.MaxResults, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_results: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", c.Request.URL.Query(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page_token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListModelVariables(c, model, params)
+}
+
+// DeleteModelVariable operation middleware
+func (siw *ServerInterfaceWrapper) DeleteModelVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteModelVariable(c, model, name)
+}
+
+// GetModelVariable operation middleware
+func (siw *ServerInterfaceWrapper) GetModelVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetModelVariable(c, model, name)
+}
+
+// PutModelVariable operation middleware
+func (siw *ServerInterfaceWrapper) PutModelVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model ModelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutModelVariable(c, model, name)
 }
 
 // ListImages operation middleware
@@ -4222,6 +5169,156 @@ func (siw *ServerInterfaceWrapper) SkipPromotionStep(c *gin.Context) {
 	siw.Handler.SkipPromotionStep(c, id, params)
 }
 
+// ListSecrets operation middleware
+func (siw *ServerInterfaceWrapper) ListSecrets(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSecretsParams
+
+	// ------------- Optional query parameter "max_results" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_results", c.Request.URL.Query(), &params.MaxResults, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_results: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", c.Request.URL.Query(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page_token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSecrets(c, params)
+}
+
+// RotateSecretKey operation middleware
+func (siw *ServerInterfaceWrapper) RotateSecretKey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateSecretKeyParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RotateSecretKey(c, params)
+}
+
+// DeleteSecret operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteSecret(c, name)
+}
+
+// GetSecret operation middleware
+func (siw *ServerInterfaceWrapper) GetSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSecret(c, name)
+}
+
+// PutSecret operation middleware
+func (siw *ServerInterfaceWrapper) PutSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutSecret(c, name)
+}
+
 // GetServer operation middleware
 func (siw *ServerInterfaceWrapper) GetServer(c *gin.Context) {
 
@@ -4557,6 +5654,116 @@ func (siw *ServerInterfaceWrapper) WaiveValidationStep(c *gin.Context) {
 	siw.Handler.WaiveValidationStep(c, id, step, params)
 }
 
+// ListVariables operation middleware
+func (siw *ServerInterfaceWrapper) ListVariables(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVariablesParams
+
+	// ------------- Optional query parameter "max_results" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_results", c.Request.URL.Query(), &params.MaxResults, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_results: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", c.Request.URL.Query(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page_token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListVariables(c, params)
+}
+
+// DeleteVariable operation middleware
+func (siw *ServerInterfaceWrapper) DeleteVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteVariable(c, name)
+}
+
+// GetVariable operation middleware
+func (siw *ServerInterfaceWrapper) GetVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVariable(c, name)
+}
+
+// PutVariable operation middleware
+func (siw *ServerInterfaceWrapper) PutVariable(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ValueNameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutVariable(c, name)
+}
+
 // ListVerifications operation middleware
 func (siw *ServerInterfaceWrapper) ListVerifications(c *gin.Context) {
 
@@ -4719,9 +5926,25 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/models/:model/environments/:environment/releases", wrapper.ListReleases)
 	router.GET(options.BaseURL+"/api/v1/models/:model/environments/:environment/releases/:release/log", wrapper.GetReleaseLog)
 	router.POST(options.BaseURL+"/api/v1/models/:model/environments/:environment/rollback", wrapper.RollBack)
+	router.GET(options.BaseURL+"/api/v1/models/:model/environments/:environment/secrets", wrapper.ListEnvironmentSecrets)
+	router.DELETE(options.BaseURL+"/api/v1/models/:model/environments/:environment/secrets/:name", wrapper.DeleteEnvironmentSecret)
+	router.GET(options.BaseURL+"/api/v1/models/:model/environments/:environment/secrets/:name", wrapper.GetEnvironmentSecret)
+	router.PUT(options.BaseURL+"/api/v1/models/:model/environments/:environment/secrets/:name", wrapper.PutEnvironmentSecret)
+	router.GET(options.BaseURL+"/api/v1/models/:model/environments/:environment/variables", wrapper.ListEnvironmentVariables)
+	router.DELETE(options.BaseURL+"/api/v1/models/:model/environments/:environment/variables/:name", wrapper.DeleteEnvironmentVariable)
+	router.GET(options.BaseURL+"/api/v1/models/:model/environments/:environment/variables/:name", wrapper.GetEnvironmentVariable)
+	router.PUT(options.BaseURL+"/api/v1/models/:model/environments/:environment/variables/:name", wrapper.PutEnvironmentVariable)
 	router.GET(options.BaseURL+"/api/v1/models/:model/pipeline", wrapper.GetPipeline)
 	router.PUT(options.BaseURL+"/api/v1/models/:model/pipeline", wrapper.PutPipeline)
 	router.GET(options.BaseURL+"/api/v1/models/:model/pipeline/revisions", wrapper.ListPipelineRevisions)
+	router.GET(options.BaseURL+"/api/v1/models/:model/secrets", wrapper.ListModelSecrets)
+	router.DELETE(options.BaseURL+"/api/v1/models/:model/secrets/:name", wrapper.DeleteModelSecret)
+	router.GET(options.BaseURL+"/api/v1/models/:model/secrets/:name", wrapper.GetModelSecret)
+	router.PUT(options.BaseURL+"/api/v1/models/:model/secrets/:name", wrapper.PutModelSecret)
+	router.GET(options.BaseURL+"/api/v1/models/:model/variables", wrapper.ListModelVariables)
+	router.DELETE(options.BaseURL+"/api/v1/models/:model/variables/:name", wrapper.DeleteModelVariable)
+	router.GET(options.BaseURL+"/api/v1/models/:model/variables/:name", wrapper.GetModelVariable)
+	router.PUT(options.BaseURL+"/api/v1/models/:model/variables/:name", wrapper.PutModelVariable)
 	router.GET(options.BaseURL+"/api/v1/models/:model/versions/:version/images", wrapper.ListImages)
 	router.POST(options.BaseURL+"/api/v1/models/:model/versions/:version/images", wrapper.CreateImage)
 	router.GET(options.BaseURL+"/api/v1/models/:model/versions/:version/validations", wrapper.ListValidations)
@@ -4736,6 +5959,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/v1/promotions/:id/resume", wrapper.ResumePromotion)
 	router.POST(options.BaseURL+"/api/v1/promotions/:id/retry", wrapper.RetryPromotion)
 	router.POST(options.BaseURL+"/api/v1/promotions/:id/skip", wrapper.SkipPromotionStep)
+	router.GET(options.BaseURL+"/api/v1/secrets", wrapper.ListSecrets)
+	router.DELETE(options.BaseURL+"/api/v1/secrets/:name", wrapper.DeleteSecret)
+	router.GET(options.BaseURL+"/api/v1/secrets/:name", wrapper.GetSecret)
+	router.PUT(options.BaseURL+"/api/v1/secrets/:name", wrapper.PutSecret)
+	router.POST(options.BaseURL+"/api/v1/secrets/rotate-key", wrapper.RotateSecretKey)
 	router.GET(options.BaseURL+"/api/v1/server", wrapper.GetServer)
 	router.GET(options.BaseURL+"/api/v1/validations/:id", wrapper.GetValidation)
 	router.POST(options.BaseURL+"/api/v1/validations/:id/cancel", wrapper.CancelValidation)
@@ -4746,6 +5974,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/validations/:id/report.xml", wrapper.GetValidationJUnit)
 	router.GET(options.BaseURL+"/api/v1/validations/:id/steps/:step/attachments/:name", wrapper.GetValidationAttachment)
 	router.POST(options.BaseURL+"/api/v1/validations/:id/steps/:step/waive", wrapper.WaiveValidationStep)
+	router.GET(options.BaseURL+"/api/v1/variables", wrapper.ListVariables)
+	router.DELETE(options.BaseURL+"/api/v1/variables/:name", wrapper.DeleteVariable)
+	router.GET(options.BaseURL+"/api/v1/variables/:name", wrapper.GetVariable)
+	router.PUT(options.BaseURL+"/api/v1/variables/:name", wrapper.PutVariable)
 	router.GET(options.BaseURL+"/api/v1/verifications", wrapper.ListVerifications)
 	router.POST(options.BaseURL+"/api/v1/verifications", wrapper.CreateVerification)
 	router.GET(options.BaseURL+"/api/v1/verifications/:id", wrapper.GetVerification)
@@ -5323,6 +6555,188 @@ func (response RollBack202JSONResponse) VisitRollBackResponse(w http.ResponseWri
 	return err
 }
 
+type ListEnvironmentSecretsRequestObject struct {
+	Model       ModelParam       `json:"model"`
+	Environment EnvironmentParam `json:"environment"`
+	Params      ListEnvironmentSecretsParams
+}
+
+type ListEnvironmentSecretsResponseObject interface {
+	VisitListEnvironmentSecretsResponse(w http.ResponseWriter) error
+}
+
+type ListEnvironmentSecrets200JSONResponse SecretList
+
+func (response ListEnvironmentSecrets200JSONResponse) VisitListEnvironmentSecretsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteEnvironmentSecretRequestObject struct {
+	Model       ModelParam       `json:"model"`
+	Environment EnvironmentParam `json:"environment"`
+	Name        ValueNameParam   `json:"name"`
+}
+
+type DeleteEnvironmentSecretResponseObject interface {
+	VisitDeleteEnvironmentSecretResponse(w http.ResponseWriter) error
+}
+
+type DeleteEnvironmentSecret204Response struct {
+}
+
+func (response DeleteEnvironmentSecret204Response) VisitDeleteEnvironmentSecretResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetEnvironmentSecretRequestObject struct {
+	Model       ModelParam       `json:"model"`
+	Environment EnvironmentParam `json:"environment"`
+	Name        ValueNameParam   `json:"name"`
+}
+
+type GetEnvironmentSecretResponseObject interface {
+	VisitGetEnvironmentSecretResponse(w http.ResponseWriter) error
+}
+
+type GetEnvironmentSecret200JSONResponse Secret
+
+func (response GetEnvironmentSecret200JSONResponse) VisitGetEnvironmentSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutEnvironmentSecretRequestObject struct {
+	Model       ModelParam       `json:"model"`
+	Environment EnvironmentParam `json:"environment"`
+	Name        ValueNameParam   `json:"name"`
+	Body        *PutEnvironmentSecretJSONRequestBody
+}
+
+type PutEnvironmentSecretResponseObject interface {
+	VisitPutEnvironmentSecretResponse(w http.ResponseWriter) error
+}
+
+type PutEnvironmentSecret200JSONResponse Secret
+
+func (response PutEnvironmentSecret200JSONResponse) VisitPutEnvironmentSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEnvironmentVariablesRequestObject struct {
+	Model       ModelParam       `json:"model"`
+	Environment EnvironmentParam `json:"environment"`
+	Params      ListEnvironmentVariablesParams
+}
+
+type ListEnvironmentVariablesResponseObject interface {
+	VisitListEnvironmentVariablesResponse(w http.ResponseWriter) error
+}
+
+type ListEnvironmentVariables200JSONResponse VariableList
+
+func (response ListEnvironmentVariables200JSONResponse) VisitListEnvironmentVariablesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteEnvironmentVariableRequestObject struct {
+	Model       ModelParam       `json:"model"`
+	Environment EnvironmentParam `json:"environment"`
+	Name        ValueNameParam   `json:"name"`
+}
+
+type DeleteEnvironmentVariableResponseObject interface {
+	VisitDeleteEnvironmentVariableResponse(w http.ResponseWriter) error
+}
+
+type DeleteEnvironmentVariable204Response struct {
+}
+
+func (response DeleteEnvironmentVariable204Response) VisitDeleteEnvironmentVariableResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetEnvironmentVariableRequestObject struct {
+	Model       ModelParam       `json:"model"`
+	Environment EnvironmentParam `json:"environment"`
+	Name        ValueNameParam   `json:"name"`
+}
+
+type GetEnvironmentVariableResponseObject interface {
+	VisitGetEnvironmentVariableResponse(w http.ResponseWriter) error
+}
+
+type GetEnvironmentVariable200JSONResponse Variable
+
+func (response GetEnvironmentVariable200JSONResponse) VisitGetEnvironmentVariableResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutEnvironmentVariableRequestObject struct {
+	Model       ModelParam       `json:"model"`
+	Environment EnvironmentParam `json:"environment"`
+	Name        ValueNameParam   `json:"name"`
+	Body        *PutEnvironmentVariableJSONRequestBody
+}
+
+type PutEnvironmentVariableResponseObject interface {
+	VisitPutEnvironmentVariableResponse(w http.ResponseWriter) error
+}
+
+type PutEnvironmentVariable200JSONResponse Variable
+
+func (response PutEnvironmentVariable200JSONResponse) VisitPutEnvironmentVariableResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetPipelineRequestObject struct {
 	Model  ModelParam `json:"model"`
 	Params GetPipelineParams
@@ -5382,6 +6796,180 @@ type ListPipelineRevisionsResponseObject interface {
 type ListPipelineRevisions200JSONResponse PipelineRevisionList
 
 func (response ListPipelineRevisions200JSONResponse) VisitListPipelineRevisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelSecretsRequestObject struct {
+	Model  ModelParam `json:"model"`
+	Params ListModelSecretsParams
+}
+
+type ListModelSecretsResponseObject interface {
+	VisitListModelSecretsResponse(w http.ResponseWriter) error
+}
+
+type ListModelSecrets200JSONResponse SecretList
+
+func (response ListModelSecrets200JSONResponse) VisitListModelSecretsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelSecretRequestObject struct {
+	Model ModelParam     `json:"model"`
+	Name  ValueNameParam `json:"name"`
+}
+
+type DeleteModelSecretResponseObject interface {
+	VisitDeleteModelSecretResponse(w http.ResponseWriter) error
+}
+
+type DeleteModelSecret204Response struct {
+}
+
+func (response DeleteModelSecret204Response) VisitDeleteModelSecretResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetModelSecretRequestObject struct {
+	Model ModelParam     `json:"model"`
+	Name  ValueNameParam `json:"name"`
+}
+
+type GetModelSecretResponseObject interface {
+	VisitGetModelSecretResponse(w http.ResponseWriter) error
+}
+
+type GetModelSecret200JSONResponse Secret
+
+func (response GetModelSecret200JSONResponse) VisitGetModelSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelSecretRequestObject struct {
+	Model ModelParam     `json:"model"`
+	Name  ValueNameParam `json:"name"`
+	Body  *PutModelSecretJSONRequestBody
+}
+
+type PutModelSecretResponseObject interface {
+	VisitPutModelSecretResponse(w http.ResponseWriter) error
+}
+
+type PutModelSecret200JSONResponse Secret
+
+func (response PutModelSecret200JSONResponse) VisitPutModelSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelVariablesRequestObject struct {
+	Model  ModelParam `json:"model"`
+	Params ListModelVariablesParams
+}
+
+type ListModelVariablesResponseObject interface {
+	VisitListModelVariablesResponse(w http.ResponseWriter) error
+}
+
+type ListModelVariables200JSONResponse VariableList
+
+func (response ListModelVariables200JSONResponse) VisitListModelVariablesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelVariableRequestObject struct {
+	Model ModelParam     `json:"model"`
+	Name  ValueNameParam `json:"name"`
+}
+
+type DeleteModelVariableResponseObject interface {
+	VisitDeleteModelVariableResponse(w http.ResponseWriter) error
+}
+
+type DeleteModelVariable204Response struct {
+}
+
+func (response DeleteModelVariable204Response) VisitDeleteModelVariableResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetModelVariableRequestObject struct {
+	Model ModelParam     `json:"model"`
+	Name  ValueNameParam `json:"name"`
+}
+
+type GetModelVariableResponseObject interface {
+	VisitGetModelVariableResponse(w http.ResponseWriter) error
+}
+
+type GetModelVariable200JSONResponse Variable
+
+func (response GetModelVariable200JSONResponse) VisitGetModelVariableResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelVariableRequestObject struct {
+	Model ModelParam     `json:"model"`
+	Name  ValueNameParam `json:"name"`
+	Body  *PutModelVariableJSONRequestBody
+}
+
+type PutModelVariableResponseObject interface {
+	VisitPutModelVariableResponse(w http.ResponseWriter) error
+}
+
+type PutModelVariable200JSONResponse Variable
+
+func (response PutModelVariable200JSONResponse) VisitPutModelVariableResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5755,6 +7343,111 @@ func (response SkipPromotionStep200JSONResponse) VisitSkipPromotionStepResponse(
 	return err
 }
 
+type ListSecretsRequestObject struct {
+	Params ListSecretsParams
+}
+
+type ListSecretsResponseObject interface {
+	VisitListSecretsResponse(w http.ResponseWriter) error
+}
+
+type ListSecrets200JSONResponse SecretList
+
+func (response ListSecrets200JSONResponse) VisitListSecretsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateSecretKeyRequestObject struct {
+	Params RotateSecretKeyParams
+}
+
+type RotateSecretKeyResponseObject interface {
+	VisitRotateSecretKeyResponse(w http.ResponseWriter) error
+}
+
+type RotateSecretKey200JSONResponse KeyRotation
+
+func (response RotateSecretKey200JSONResponse) VisitRotateSecretKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSecretRequestObject struct {
+	Name ValueNameParam `json:"name"`
+}
+
+type DeleteSecretResponseObject interface {
+	VisitDeleteSecretResponse(w http.ResponseWriter) error
+}
+
+type DeleteSecret204Response struct {
+}
+
+func (response DeleteSecret204Response) VisitDeleteSecretResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetSecretRequestObject struct {
+	Name ValueNameParam `json:"name"`
+}
+
+type GetSecretResponseObject interface {
+	VisitGetSecretResponse(w http.ResponseWriter) error
+}
+
+type GetSecret200JSONResponse Secret
+
+func (response GetSecret200JSONResponse) VisitGetSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSecretRequestObject struct {
+	Name ValueNameParam `json:"name"`
+	Body *PutSecretJSONRequestBody
+}
+
+type PutSecretResponseObject interface {
+	VisitPutSecretResponse(w http.ResponseWriter) error
+}
+
+type PutSecret200JSONResponse Secret
+
+func (response PutSecret200JSONResponse) VisitPutSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetServerRequestObject struct {
 }
 
@@ -6028,6 +7721,89 @@ func (response WaiveValidationStep200JSONResponse) VisitWaiveValidationStepRespo
 	return err
 }
 
+type ListVariablesRequestObject struct {
+	Params ListVariablesParams
+}
+
+type ListVariablesResponseObject interface {
+	VisitListVariablesResponse(w http.ResponseWriter) error
+}
+
+type ListVariables200JSONResponse VariableList
+
+func (response ListVariables200JSONResponse) VisitListVariablesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVariableRequestObject struct {
+	Name ValueNameParam `json:"name"`
+}
+
+type DeleteVariableResponseObject interface {
+	VisitDeleteVariableResponse(w http.ResponseWriter) error
+}
+
+type DeleteVariable204Response struct {
+}
+
+func (response DeleteVariable204Response) VisitDeleteVariableResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetVariableRequestObject struct {
+	Name ValueNameParam `json:"name"`
+}
+
+type GetVariableResponseObject interface {
+	VisitGetVariableResponse(w http.ResponseWriter) error
+}
+
+type GetVariable200JSONResponse Variable
+
+func (response GetVariable200JSONResponse) VisitGetVariableResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutVariableRequestObject struct {
+	Name ValueNameParam `json:"name"`
+	Body *PutVariableJSONRequestBody
+}
+
+type PutVariableResponseObject interface {
+	VisitPutVariableResponse(w http.ResponseWriter) error
+}
+
+type PutVariable200JSONResponse Variable
+
+func (response PutVariable200JSONResponse) VisitPutVariableResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVerificationsRequestObject struct {
 	Params ListVerificationsParams
 }
@@ -6170,6 +7946,30 @@ type StrictServerInterface interface {
 	// RollBack Bring an earlier release back
 	// (POST /api/v1/models/{model}/environments/{environment}/rollback)
 	RollBack(ctx context.Context, request RollBackRequestObject) (RollBackResponseObject, error)
+	// ListEnvironmentSecrets The secrets of an environment
+	// (GET /api/v1/models/{model}/environments/{environment}/secrets)
+	ListEnvironmentSecrets(ctx context.Context, request ListEnvironmentSecretsRequestObject) (ListEnvironmentSecretsResponseObject, error)
+	// DeleteEnvironmentSecret Delete a secret of an environment
+	// (DELETE /api/v1/models/{model}/environments/{environment}/secrets/{name})
+	DeleteEnvironmentSecret(ctx context.Context, request DeleteEnvironmentSecretRequestObject) (DeleteEnvironmentSecretResponseObject, error)
+	// GetEnvironmentSecret A secret of an environment
+	// (GET /api/v1/models/{model}/environments/{environment}/secrets/{name})
+	GetEnvironmentSecret(ctx context.Context, request GetEnvironmentSecretRequestObject) (GetEnvironmentSecretResponseObject, error)
+	// PutEnvironmentSecret Set a secret of an environment
+	// (PUT /api/v1/models/{model}/environments/{environment}/secrets/{name})
+	PutEnvironmentSecret(ctx context.Context, request PutEnvironmentSecretRequestObject) (PutEnvironmentSecretResponseObject, error)
+	// ListEnvironmentVariables The variables of an environment
+	// (GET /api/v1/models/{model}/environments/{environment}/variables)
+	ListEnvironmentVariables(ctx context.Context, request ListEnvironmentVariablesRequestObject) (ListEnvironmentVariablesResponseObject, error)
+	// DeleteEnvironmentVariable Delete a variable of an environment
+	// (DELETE /api/v1/models/{model}/environments/{environment}/variables/{name})
+	DeleteEnvironmentVariable(ctx context.Context, request DeleteEnvironmentVariableRequestObject) (DeleteEnvironmentVariableResponseObject, error)
+	// GetEnvironmentVariable A variable of an environment
+	// (GET /api/v1/models/{model}/environments/{environment}/variables/{name})
+	GetEnvironmentVariable(ctx context.Context, request GetEnvironmentVariableRequestObject) (GetEnvironmentVariableResponseObject, error)
+	// PutEnvironmentVariable Set a variable of an environment
+	// (PUT /api/v1/models/{model}/environments/{environment}/variables/{name})
+	PutEnvironmentVariable(ctx context.Context, request PutEnvironmentVariableRequestObject) (PutEnvironmentVariableResponseObject, error)
 	// GetPipeline The pipeline of a model
 	// (GET /api/v1/models/{model}/pipeline)
 	GetPipeline(ctx context.Context, request GetPipelineRequestObject) (GetPipelineResponseObject, error)
@@ -6179,6 +7979,30 @@ type StrictServerInterface interface {
 	// ListPipelineRevisions The revisions of a pipeline, newest first
 	// (GET /api/v1/models/{model}/pipeline/revisions)
 	ListPipelineRevisions(ctx context.Context, request ListPipelineRevisionsRequestObject) (ListPipelineRevisionsResponseObject, error)
+	// ListModelSecrets The secrets of a model
+	// (GET /api/v1/models/{model}/secrets)
+	ListModelSecrets(ctx context.Context, request ListModelSecretsRequestObject) (ListModelSecretsResponseObject, error)
+	// DeleteModelSecret Delete a secret of a model
+	// (DELETE /api/v1/models/{model}/secrets/{name})
+	DeleteModelSecret(ctx context.Context, request DeleteModelSecretRequestObject) (DeleteModelSecretResponseObject, error)
+	// GetModelSecret A secret of a model
+	// (GET /api/v1/models/{model}/secrets/{name})
+	GetModelSecret(ctx context.Context, request GetModelSecretRequestObject) (GetModelSecretResponseObject, error)
+	// PutModelSecret Set a secret of a model
+	// (PUT /api/v1/models/{model}/secrets/{name})
+	PutModelSecret(ctx context.Context, request PutModelSecretRequestObject) (PutModelSecretResponseObject, error)
+	// ListModelVariables The variables of a model
+	// (GET /api/v1/models/{model}/variables)
+	ListModelVariables(ctx context.Context, request ListModelVariablesRequestObject) (ListModelVariablesResponseObject, error)
+	// DeleteModelVariable Delete a variable of a model
+	// (DELETE /api/v1/models/{model}/variables/{name})
+	DeleteModelVariable(ctx context.Context, request DeleteModelVariableRequestObject) (DeleteModelVariableResponseObject, error)
+	// GetModelVariable A variable of a model
+	// (GET /api/v1/models/{model}/variables/{name})
+	GetModelVariable(ctx context.Context, request GetModelVariableRequestObject) (GetModelVariableResponseObject, error)
+	// PutModelVariable Set a variable of a model
+	// (PUT /api/v1/models/{model}/variables/{name})
+	PutModelVariable(ctx context.Context, request PutModelVariableRequestObject) (PutModelVariableResponseObject, error)
 	// ListImages The images of a model version, newest first
 	// (GET /api/v1/models/{model}/versions/{version}/images)
 	ListImages(ctx context.Context, request ListImagesRequestObject) (ListImagesResponseObject, error)
@@ -6221,6 +8045,21 @@ type StrictServerInterface interface {
 	// SkipPromotionStep Go on to the next step now
 	// (POST /api/v1/promotions/{id}/skip)
 	SkipPromotionStep(ctx context.Context, request SkipPromotionStepRequestObject) (SkipPromotionStepResponseObject, error)
+	// ListSecrets The secrets global
+	// (GET /api/v1/secrets)
+	ListSecrets(ctx context.Context, request ListSecretsRequestObject) (ListSecretsResponseObject, error)
+	// RotateSecretKey Replace the key that seals the secrets
+	// (POST /api/v1/secrets/rotate-key)
+	RotateSecretKey(ctx context.Context, request RotateSecretKeyRequestObject) (RotateSecretKeyResponseObject, error)
+	// DeleteSecret Delete a secret global
+	// (DELETE /api/v1/secrets/{name})
+	DeleteSecret(ctx context.Context, request DeleteSecretRequestObject) (DeleteSecretResponseObject, error)
+	// GetSecret A secret global
+	// (GET /api/v1/secrets/{name})
+	GetSecret(ctx context.Context, request GetSecretRequestObject) (GetSecretResponseObject, error)
+	// PutSecret Set a secret global
+	// (PUT /api/v1/secrets/{name})
+	PutSecret(ctx context.Context, request PutSecretRequestObject) (PutSecretResponseObject, error)
 	// GetServer What this server is and can do
 	// (GET /api/v1/server)
 	GetServer(ctx context.Context, request GetServerRequestObject) (GetServerResponseObject, error)
@@ -6251,6 +8090,18 @@ type StrictServerInterface interface {
 	// WaiveValidationStep Let a failed step count as passed for a while
 	// (POST /api/v1/validations/{id}/steps/{step}/waive)
 	WaiveValidationStep(ctx context.Context, request WaiveValidationStepRequestObject) (WaiveValidationStepResponseObject, error)
+	// ListVariables The variables global
+	// (GET /api/v1/variables)
+	ListVariables(ctx context.Context, request ListVariablesRequestObject) (ListVariablesResponseObject, error)
+	// DeleteVariable Delete a variable global
+	// (DELETE /api/v1/variables/{name})
+	DeleteVariable(ctx context.Context, request DeleteVariableRequestObject) (DeleteVariableResponseObject, error)
+	// GetVariable A variable global
+	// (GET /api/v1/variables/{name})
+	GetVariable(ctx context.Context, request GetVariableRequestObject) (GetVariableResponseObject, error)
+	// PutVariable Set a variable global
+	// (PUT /api/v1/variables/{name})
+	PutVariable(ctx context.Context, request PutVariableRequestObject) (PutVariableResponseObject, error)
 	// ListVerifications Verifications, newest first
 	// (GET /api/v1/verifications)
 	ListVerifications(ctx context.Context, request ListVerificationsRequestObject) (ListVerificationsResponseObject, error)
@@ -7075,6 +8926,266 @@ func (sh *strictHandler) RollBack(ctx *gin.Context, model ModelParam, environmen
 	}
 }
 
+// ListEnvironmentSecrets operation middleware
+func (sh *strictHandler) ListEnvironmentSecrets(ctx *gin.Context, model ModelParam, environment EnvironmentParam, params ListEnvironmentSecretsParams) {
+	var request ListEnvironmentSecretsRequestObject
+
+	request.Model = model
+	request.Environment = environment
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEnvironmentSecrets(ctx, request.(ListEnvironmentSecretsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEnvironmentSecrets")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListEnvironmentSecretsResponseObject); ok {
+		if err := validResponse.VisitListEnvironmentSecretsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteEnvironmentSecret operation middleware
+func (sh *strictHandler) DeleteEnvironmentSecret(ctx *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam) {
+	var request DeleteEnvironmentSecretRequestObject
+
+	request.Model = model
+	request.Environment = environment
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteEnvironmentSecret(ctx, request.(DeleteEnvironmentSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteEnvironmentSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteEnvironmentSecretResponseObject); ok {
+		if err := validResponse.VisitDeleteEnvironmentSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetEnvironmentSecret operation middleware
+func (sh *strictHandler) GetEnvironmentSecret(ctx *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam) {
+	var request GetEnvironmentSecretRequestObject
+
+	request.Model = model
+	request.Environment = environment
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEnvironmentSecret(ctx, request.(GetEnvironmentSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEnvironmentSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetEnvironmentSecretResponseObject); ok {
+		if err := validResponse.VisitGetEnvironmentSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutEnvironmentSecret operation middleware
+func (sh *strictHandler) PutEnvironmentSecret(ctx *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam) {
+	var request PutEnvironmentSecretRequestObject
+
+	request.Model = model
+	request.Environment = environment
+	request.Name = name
+
+	var body PutEnvironmentSecretJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutEnvironmentSecret(ctx, request.(PutEnvironmentSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutEnvironmentSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutEnvironmentSecretResponseObject); ok {
+		if err := validResponse.VisitPutEnvironmentSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListEnvironmentVariables operation middleware
+func (sh *strictHandler) ListEnvironmentVariables(ctx *gin.Context, model ModelParam, environment EnvironmentParam, params ListEnvironmentVariablesParams) {
+	var request ListEnvironmentVariablesRequestObject
+
+	request.Model = model
+	request.Environment = environment
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEnvironmentVariables(ctx, request.(ListEnvironmentVariablesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEnvironmentVariables")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListEnvironmentVariablesResponseObject); ok {
+		if err := validResponse.VisitListEnvironmentVariablesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteEnvironmentVariable operation middleware
+func (sh *strictHandler) DeleteEnvironmentVariable(ctx *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam) {
+	var request DeleteEnvironmentVariableRequestObject
+
+	request.Model = model
+	request.Environment = environment
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteEnvironmentVariable(ctx, request.(DeleteEnvironmentVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteEnvironmentVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteEnvironmentVariableResponseObject); ok {
+		if err := validResponse.VisitDeleteEnvironmentVariableResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetEnvironmentVariable operation middleware
+func (sh *strictHandler) GetEnvironmentVariable(ctx *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam) {
+	var request GetEnvironmentVariableRequestObject
+
+	request.Model = model
+	request.Environment = environment
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEnvironmentVariable(ctx, request.(GetEnvironmentVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEnvironmentVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetEnvironmentVariableResponseObject); ok {
+		if err := validResponse.VisitGetEnvironmentVariableResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutEnvironmentVariable operation middleware
+func (sh *strictHandler) PutEnvironmentVariable(ctx *gin.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam) {
+	var request PutEnvironmentVariableRequestObject
+
+	request.Model = model
+	request.Environment = environment
+	request.Name = name
+
+	var body PutEnvironmentVariableJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutEnvironmentVariable(ctx, request.(PutEnvironmentVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutEnvironmentVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutEnvironmentVariableResponseObject); ok {
+		if err := validResponse.VisitPutEnvironmentVariableResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetPipeline operation middleware
 func (sh *strictHandler) GetPipeline(ctx *gin.Context, model ModelParam, params GetPipelineParams) {
 	var request GetPipelineRequestObject
@@ -7151,6 +9262,258 @@ func (sh *strictHandler) ListPipelineRevisions(ctx *gin.Context, model ModelPara
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListPipelineRevisionsResponseObject); ok {
 		if err := validResponse.VisitListPipelineRevisionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListModelSecrets operation middleware
+func (sh *strictHandler) ListModelSecrets(ctx *gin.Context, model ModelParam, params ListModelSecretsParams) {
+	var request ListModelSecretsRequestObject
+
+	request.Model = model
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListModelSecrets(ctx, request.(ListModelSecretsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListModelSecrets")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListModelSecretsResponseObject); ok {
+		if err := validResponse.VisitListModelSecretsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteModelSecret operation middleware
+func (sh *strictHandler) DeleteModelSecret(ctx *gin.Context, model ModelParam, name ValueNameParam) {
+	var request DeleteModelSecretRequestObject
+
+	request.Model = model
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteModelSecret(ctx, request.(DeleteModelSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteModelSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteModelSecretResponseObject); ok {
+		if err := validResponse.VisitDeleteModelSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetModelSecret operation middleware
+func (sh *strictHandler) GetModelSecret(ctx *gin.Context, model ModelParam, name ValueNameParam) {
+	var request GetModelSecretRequestObject
+
+	request.Model = model
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelSecret(ctx, request.(GetModelSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetModelSecretResponseObject); ok {
+		if err := validResponse.VisitGetModelSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutModelSecret operation middleware
+func (sh *strictHandler) PutModelSecret(ctx *gin.Context, model ModelParam, name ValueNameParam) {
+	var request PutModelSecretRequestObject
+
+	request.Model = model
+	request.Name = name
+
+	var body PutModelSecretJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutModelSecret(ctx, request.(PutModelSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutModelSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutModelSecretResponseObject); ok {
+		if err := validResponse.VisitPutModelSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListModelVariables operation middleware
+func (sh *strictHandler) ListModelVariables(ctx *gin.Context, model ModelParam, params ListModelVariablesParams) {
+	var request ListModelVariablesRequestObject
+
+	request.Model = model
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListModelVariables(ctx, request.(ListModelVariablesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListModelVariables")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListModelVariablesResponseObject); ok {
+		if err := validResponse.VisitListModelVariablesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteModelVariable operation middleware
+func (sh *strictHandler) DeleteModelVariable(ctx *gin.Context, model ModelParam, name ValueNameParam) {
+	var request DeleteModelVariableRequestObject
+
+	request.Model = model
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteModelVariable(ctx, request.(DeleteModelVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteModelVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteModelVariableResponseObject); ok {
+		if err := validResponse.VisitDeleteModelVariableResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetModelVariable operation middleware
+func (sh *strictHandler) GetModelVariable(ctx *gin.Context, model ModelParam, name ValueNameParam) {
+	var request GetModelVariableRequestObject
+
+	request.Model = model
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelVariable(ctx, request.(GetModelVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetModelVariableResponseObject); ok {
+		if err := validResponse.VisitGetModelVariableResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutModelVariable operation middleware
+func (sh *strictHandler) PutModelVariable(ctx *gin.Context, model ModelParam, name ValueNameParam) {
+	var request PutModelVariableRequestObject
+
+	request.Model = model
+	request.Name = name
+
+	var body PutModelVariableJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutModelVariable(ctx, request.(PutModelVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutModelVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutModelVariableResponseObject); ok {
+		if err := validResponse.VisitPutModelVariableResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -7660,6 +10023,154 @@ func (sh *strictHandler) SkipPromotionStep(ctx *gin.Context, id IdParam, params 
 	}
 }
 
+// ListSecrets operation middleware
+func (sh *strictHandler) ListSecrets(ctx *gin.Context, params ListSecretsParams) {
+	var request ListSecretsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSecrets(ctx, request.(ListSecretsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSecrets")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListSecretsResponseObject); ok {
+		if err := validResponse.VisitListSecretsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateSecretKey operation middleware
+func (sh *strictHandler) RotateSecretKey(ctx *gin.Context, params RotateSecretKeyParams) {
+	var request RotateSecretKeyRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateSecretKey(ctx, request.(RotateSecretKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateSecretKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RotateSecretKeyResponseObject); ok {
+		if err := validResponse.VisitRotateSecretKeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteSecret operation middleware
+func (sh *strictHandler) DeleteSecret(ctx *gin.Context, name ValueNameParam) {
+	var request DeleteSecretRequestObject
+
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSecret(ctx, request.(DeleteSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteSecretResponseObject); ok {
+		if err := validResponse.VisitDeleteSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSecret operation middleware
+func (sh *strictHandler) GetSecret(ctx *gin.Context, name ValueNameParam) {
+	var request GetSecretRequestObject
+
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSecret(ctx, request.(GetSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSecretResponseObject); ok {
+		if err := validResponse.VisitGetSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutSecret operation middleware
+func (sh *strictHandler) PutSecret(ctx *gin.Context, name ValueNameParam) {
+	var request PutSecretRequestObject
+
+	request.Name = name
+
+	var body PutSecretJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutSecret(ctx, request.(PutSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutSecretResponseObject); ok {
+		if err := validResponse.VisitPutSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetServer operation middleware
 func (sh *strictHandler) GetServer(ctx *gin.Context) {
 	var request GetServerRequestObject
@@ -7957,6 +10468,128 @@ func (sh *strictHandler) WaiveValidationStep(ctx *gin.Context, id IdParam, step 
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(WaiveValidationStepResponseObject); ok {
 		if err := validResponse.VisitWaiveValidationStepResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListVariables operation middleware
+func (sh *strictHandler) ListVariables(ctx *gin.Context, params ListVariablesParams) {
+	var request ListVariablesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVariables(ctx, request.(ListVariablesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVariables")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListVariablesResponseObject); ok {
+		if err := validResponse.VisitListVariablesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteVariable operation middleware
+func (sh *strictHandler) DeleteVariable(ctx *gin.Context, name ValueNameParam) {
+	var request DeleteVariableRequestObject
+
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVariable(ctx, request.(DeleteVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteVariableResponseObject); ok {
+		if err := validResponse.VisitDeleteVariableResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVariable operation middleware
+func (sh *strictHandler) GetVariable(ctx *gin.Context, name ValueNameParam) {
+	var request GetVariableRequestObject
+
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVariable(ctx, request.(GetVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVariableResponseObject); ok {
+		if err := validResponse.VisitGetVariableResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutVariable operation middleware
+func (sh *strictHandler) PutVariable(ctx *gin.Context, name ValueNameParam) {
+	var request PutVariableRequestObject
+
+	request.Name = name
+
+	var body PutVariableJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutVariable(ctx, request.(PutVariableRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutVariable")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutVariableResponseObject); ok {
+		if err := validResponse.VisitPutVariableResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

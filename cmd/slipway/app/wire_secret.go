@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 
+	v1 "github.com/slipway-ml/slipway/api/v1"
 	"github.com/slipway-ml/slipway/services/secret"
 	"github.com/slipway-ml/slipway/services/vault"
 )
@@ -20,5 +21,6 @@ func (a *App) wireSecrets(ctx context.Context, p *parts) error {
 		a.log.WarnContext(ctx, "an old secret key is still given: slipway secret rotate-key ends its use")
 	}
 	p.secrets = &secret.Service{DB: a.data, Vault: keys}
+	p.own.Variables, p.own.Secrets = v1.Variables{Service: p.secrets}, v1.Secrets{Service: p.secrets}
 	return nil
 }
