@@ -14,7 +14,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: build
-build: bin/libonnxruntime.so ## Build bin/slipway, bin/slipway-serve and bin/libonnxruntime.so beside them
+build: bin/libonnxruntime.so bin/uv ## Build bin/slipway, bin/slipway-serve, and bin/libonnxruntime.so and bin/uv beside them
 	@scripts/need go cc
 	@CGO_ENABLED=0 go build -trimpath -o bin/slipway ./cmd/slipway
 	@CGO_ENABLED=1 go build -trimpath -buildvcs=false -o bin/slipway-serve ./cmd/slipway-serve
@@ -23,6 +23,11 @@ bin/libonnxruntime.so: tools/python/onnxruntime.txt
 	@scripts/need python3.11
 	@mkdir -p bin
 	@library=$$(scripts/onnxruntime $(cache)) && cp $$library $@.new && mv $@.new $@
+
+bin/uv: tools/python/uv.txt
+	@scripts/need python3.11
+	@mkdir -p bin
+	@program=$$(scripts/uv $(cache)) && cp $$program $@.new && mv $@.new $@
 
 .PHONY: python
 python: ## Make the Python environment with the stock MLflow client

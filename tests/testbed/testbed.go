@@ -52,6 +52,16 @@ func Bin(t testing.TB) string {
 	return bin
 }
 
+// UV is the program that makes Python environments.
+func UV(t testing.TB) string {
+	t.Helper()
+	uv := filepath.Join(Bin(t), "uv")
+	if _, err := os.Stat(uv); err != nil {
+		Missing(t, "bin/uv", "make build")
+	}
+	return uv
+}
+
 // Python is the interpreter of the environment with the stock MLflow client,
 // onnx, onnxruntime and pytest.
 func Python(t testing.TB) string {

@@ -1,0 +1,108 @@
+package pyenv
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-ml/slipway/deploy"
+	"github.com/slipway-ml/slipway/services/dial"
+)
+
+// command is a command of uv.
+type command struct {
+	args   []string
+	online bool     // it reaches indexes
+	cache  string   // uv's; "" for none
+	write  []string // folders besides it
+	log    bool     // what it says is told
+}
+
+// usual is where programs are.
+const usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// run does a command and gives what it said, without secrets.
+func (m *making) run(ctx context.Context, c command) (string, error) {
+	home := filepath.Join(m.scratch, "home")
+	if err := os.MkdirAll(filepath.Join(home, "tmp"), 0o750); err != nil {
+		return "", err
+	}
+	path := usual
+	if m.request.Image == "" && m.Settings.Path != "" {
+		path = m.Settings.Path
+	}
+	out := &said{}
+	spec := deploy.RunSpec{
+		ID: m.request.ID + "-python", Server: m.Server, Image: m.request.Image, Command: c.args, Dir: m.scratch, Output: out,
+		Read: append([]string{m.UV}, m.Settings.Read...), Write: c.write,
+		MemoryBytes: maxMemory, FileBytes: maxFile, Processes: maxProcesses,
+		Env: append([]string{
+			"PATH=" + path, "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8", "NO_COLOR=1", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never",
+		}, m.Settings.Env...),
+	}
+	if m.python.Base != "" && m.request.Image == "" {
+		spec.Read = append(spec.Read, m.python.Base)
+	}
+	if c.cache != "" {
+		spec.Env = append(spec.Env, "UV_CACHE_DIR="+c.cache)
+		spec.Write = append(spec.Write, c.cache)
+	} else {
+		spec.Env = append(spec.Env, "UV_NO_CACHE=1")
+	}
+	var way *dial.Way
+	secrets := m.Settings.secrets
+	if c.online {
+		exit := m.Exit
+		exit.Trusted = append(exit.Trusted, m.Settings.Trusted...)
+		var err error
+		if way, err = exit.Open(ctx); err != nil {
+			return "", err
+		}
+		defer way.Close()
+		spec.Reach = []string{way.Address()}
+		for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
+			spec.Env = append(spec.Env, name+"="+way.URL())
+		}
+		spec.Env = append(spec.Env, "NO_PROXY=", "no_proxy=")
+	}
+	result, err := m.request.Runner.Run(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	text := out.text(secrets)
+	if c.log {
+		_, _ = m.request.Log.Write([]byte(text))
+	}
+	if result.Ending == deploy.EndedExit && result.ExitCode == 0 {
+		return text, nil
+	}
+	return text, fault(result, text, way)
+}
+
+// mostSaid bounds what is kept of uv's words.
+const mostSaid = 256 << 10
+
+// said keeps the last of what was said.
+type said struct{ buf bytes.Buffer }
+
+// Write implements io.Writer.
+func (s *said) Write(p []byte) (int, error) {
+	s.buf.Write(p)
+	if extra := s.buf.Len() - mostSaid; extra > 0 {
+		s.buf.Next(extra)
+	}
+	return len(p), nil
+}
+
+func (s *said) text(secrets []string) string {
+	text := s.buf.String()
+	for _, secret := range secrets {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	return strings.ToValidUTF8(text, "�")
+}
