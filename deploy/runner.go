@@ -19,6 +19,7 @@ type RunSpec struct {
 	Write       []string // folders besides Dir that it writes to, at these paths
 	Reach       []string // addresses host:port on this machine that it dials, at these addresses
 	Open        bool     // it also dials whatever this machine reaches
+	AsServer    bool     // it is of the server's own user: a program of the operator's, whose folders are kept between runs
 	Timeout     time.Duration
 	Listener    *os.File      // a socket that listens, by which it is dialled: its descriptor 3; nil: none
 	Grace       time.Duration // from SIGTERM to SIGKILL where it is ended

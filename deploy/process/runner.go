@@ -73,7 +73,9 @@ func (r Runner) Start(ctx context.Context, spec deploy.RunSpec) (deploy.Process,
 	if err != nil {
 		return nil, errors.Join(err, folder.TakeBack(folders))
 	}
-	p.folders = folders
+	if !spec.AsServer {
+		p.folders = folders
+	}
 	stopWatching := context.AfterFunc(ctx, func() { p.order(order{Grace: spec.Grace}) })
 	go func() {
 		defer close(p.done)
@@ -89,6 +91,9 @@ func (r Runner) task(spec deploy.RunSpec, m machine) (task, error) {
 		Command: spec.Command, Dir: spec.Dir, Env: spec.Env, Timeout: spec.Timeout, Grace: spec.Grace, CPUs: spec.CPUs,
 		MemoryBytes: spec.MemoryBytes, CPUSeconds: spec.CPUSeconds, FileBytes: spec.FileBytes, Processes: spec.Processes,
 		DiskBytes: spec.DiskBytes, Disk: append([]string{spec.Dir}, spec.Write...), User: m.users.pick(), Socket: spec.Listener != nil,
+	}
+	if spec.AsServer {
+		t.User = 0
 	}
 	if info, err := os.Stat(spec.Dir); err != nil || !info.IsDir() {
 		return t, models.Errorf(models.KindInvalid, "the working folder %s of run %q is no folder", spec.Dir, spec.ID)

@@ -266,3 +266,20 @@ func awaitFile(t *testing.T, path string) {
 		return err == nil && info.Size() > 0
 	}, 20*time.Second, 5*time.Millisecond, path)
 }
+
+// A program of the operator's may keep a folder that several runs of it use at
+// once: it is not given to one of them.
+func TestARunOfTheServersOwnUser(t *testing.T) {
+	t.Parallel()
+	kept := t.TempDir()
+	spec, out := shell(t, "id -u; umask; echo x >"+kept+"/x; cat /proc/self/status | grep CapEff")
+	spec.Write, spec.AsServer = []string{kept}, true
+	got, err := process.Runner{}.Run(t.Context(), spec)
+	require.NoError(t, err)
+	require.Equal(t, "exit code 0", got.Detail, out)
+	require.Contains(t, out.String(), strconv.Itoa(os.Geteuid())+"\n0022\n")
+	require.Contains(t, out.String(), "CapEff:\t0000000000000000", "without root's rights")
+	info, err := os.Stat(filepath.Join(kept, "x"))
+	require.NoError(t, err)
+	require.EqualValues(t, os.Geteuid(), info.Sys().(*syscall.Stat_t).Uid)
+}

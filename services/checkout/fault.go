@@ -32,6 +32,11 @@ func (f *fetch) fault(c *connection, result deploy.RunResult, text string) error
 		if err := c.way.Problem(); err != nil {
 			return astray(c, err)
 		}
+		said, err := c.session.tell()
+		if err := sshFault(c, err); err != nil {
+			return err
+		}
+		text += said
 	}
 	spec := f.request.Spec
 	for _, w := range words {
@@ -64,8 +69,6 @@ var words = []struct {
 	signs []string
 }{
 	{models.KindFull, "there is no room for URL on the disk of the server's work folder", []string{"No space left on device", "Disk quota exceeded"}},
-	{models.KindForbidden, "the Git server HOST is not the one that git.known_hosts names, or not in it: compare what ssh-keyscan prints with what its owner publishes", []string{"Host key verification failed"}},
-	{models.KindForbidden, "the Git server HOST refuses git.ssh_key", []string{"Permission denied ("}},
 	{models.KindForbidden, "the Git server HOST wants a sign-in for URL: name a secret by git.token, ${{ secrets.NAME }}", []string{"could not read Username", "could not read Password"}},
 	{models.KindForbidden, "the Git server HOST refuses git.token for URL", []string{"Authentication failed", "returned error: 401", "returned error: 403"}},
 	{models.KindNotFound, "URL has no branch, tag or commit REF (a commit is written whole)", []string{"couldn't find remote ref", "not our ref", "unadvertised object", "is not a valid object name", "Needed a single revision", "bad object"}},

@@ -33,6 +33,8 @@ const settings = `[core]
 	proxyAuthMethod = basic
 [submodule]
 	recurse = false
+[protocol]
+	allow = never
 [advice]
 	detachedHead = false
 `
@@ -55,19 +57,15 @@ func (f *fetch) run(ctx context.Context, c *connection, fileBytes int64, command
 	}
 	out := &said{}
 	spec := deploy.RunSpec{
-		ID: f.request.ID + "-git", Server: f.Server, Command: command, Dir: f.request.Dir, Write: c.write, Output: out,
+		ID: f.request.ID + "-git", Server: f.Server, Command: command, Dir: f.request.Dir, Read: f.Read, Output: out,
 		MemoryBytes: maxMemory, FileBytes: fileBytes, Processes: maxProcesses,
 		Env: append(append([]string{
 			"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + filepath.Join(f.private, "home"), "LANG=C", "LC_ALL=C",
 			"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + config, "GIT_TERMINAL_PROMPT=0", "GIT_LFS_SKIP_SMUDGE=1",
-			"GIT_ALLOW_PROTOCOL=" + strings.Join(f.Schemes, ":"),
 		}, f.Env...), c.env...),
 	}
 	if c.way != nil {
 		spec.Reach = []string{c.way.Address()}
-	}
-	if c.from.scheme == "file" {
-		spec.Read = []string{c.from.path}
 	}
 	watched, stop := f.watch(ctx, c)
 	result, err := f.Runner.Run(watched, spec)

@@ -21,6 +21,7 @@ type Service struct {
 	Exit    dial.Exit     // which addresses may be reached
 	Schemes []string      // of Schemes, those that are allowed
 	Env     []string      // what git needs to know of this machine, such as GIT_SSL_CAINFO
+	Read    []string      // files that Env names
 	Quiet   time.Duration // after which a server that sends nothing is given up; 0: two minutes
 }
 

@@ -12,14 +12,15 @@ import (
 )
 
 // Schemes are what a repository's URL may begin with.
-var Schemes = []string{"https", "ssh", "http", "git", "file"}
+var Schemes = []string{"https", "ssh", "http"}
 
-// ports are the usual ones of schemes; a file has none.
-var ports = map[string]string{"https": "443", "http": "80", "ssh": "22", "git": "9418"}
+// ports are the usual ones of schemes.
+var ports = map[string]string{"https": "443", "http": "80", "ssh": "22"}
 
 // source is a repository's URL, taken apart.
 type source struct {
 	scheme, user, host, port, path string
+	home                           bool // path is relative to the user's home
 }
 
 // short is user@host:path, as scp has it.
@@ -28,6 +29,7 @@ var short = regexp.MustCompile(`^(?:([\w.-]+)@)?(\[[0-9a-fA-F:]+\]|[\w.-]+):([^/
 // parse reads a URL of one of the schemes.
 func parse(text string, schemes []string) (source, error) {
 	var s source
+	home := false
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return s, models.Errorf(models.KindInvalid, "git.url %q has blanks or control characters in it", text)
 	}
@@ -36,6 +38,7 @@ func parse(text string, schemes []string) (source, error) {
 		if m == nil {
 			return s, models.Errorf(models.KindInvalid, "git.url %q is no URL: use https://host/path or ssh://git@host/path", hidden(text))
 		}
+		home = !strings.HasPrefix(m[3], "/")
 		text = "ssh://" + m[2] + "/" + strings.TrimPrefix(m[3], "/")
 		if m[1] != "" {
 			text = "ssh://" + m[1] + "@" + strings.TrimPrefix(text, "ssh://")
@@ -45,7 +48,7 @@ func parse(text string, schemes []string) (source, error) {
 	if err != nil {
 		return s, models.Errorf(models.KindInvalid, "git.url %q is no URL: use https://host/path or ssh://git@host/path", hidden(text))
 	}
-	s = source{scheme: strings.ToLower(u.Scheme), user: u.User.Username(), host: strings.ToLower(u.Hostname()), port: u.Port(), path: u.EscapedPath()}
+	s = source{scheme: strings.ToLower(u.Scheme), user: u.User.Username(), host: strings.ToLower(u.Hostname()), port: u.Port(), path: u.EscapedPath(), home: home}
 	if s.port == "" {
 		s.port = ports[s.scheme]
 	}
@@ -55,9 +58,7 @@ func parse(text string, schemes []string) (source, error) {
 		return s, models.Errorf(models.KindForbidden, "git.url begins with %s://, and this server fetches by %s (--git-allowed-schemes)", s.scheme, strings.Join(schemes, ", "))
 	case password || s.user != "" && s.scheme != "ssh":
 		return s, models.Errorf(models.KindInvalid, "git.url has a user or a password in it: name a secret by git.token instead, ${{ secrets.NAME }}")
-	case s.scheme == "file" && (s.host != "" || !path.IsAbs(u.Path)):
-		return s, models.Errorf(models.KindInvalid, "git.url %q is no path of this machine: use file:///folder", text)
-	case s.scheme != "file" && (s.host == "" || strings.HasPrefix(s.host, "-")):
+	case s.host == "" || strings.HasPrefix(s.host, "-"):
 		return s, models.Errorf(models.KindInvalid, "git.url %q names no host", text)
 	case strings.HasPrefix(s.user, "-"), u.RawQuery != "", u.Fragment != "", strings.Trim(s.path, "/") == "":
 		return s, models.Errorf(models.KindInvalid, "git.url %q does not name a repository: use https://host/path or ssh://git@host/path", hidden(text))
@@ -76,11 +77,8 @@ func hidden(text string) string {
 	return text
 }
 
-// address is host:port of its server; "" of a file.
+// address is host:port of its server.
 func (s source) address() string {
-	if s.host == "" {
-		return ""
-	}
 	return net.JoinHostPort(s.host, s.port)
 }
 

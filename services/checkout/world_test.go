@@ -108,7 +108,7 @@ func service(t *testing.T, servers ...*httptest.Server) *checkout.Service {
 	for _, server := range servers {
 		authority := filepath.Join(t.TempDir(), "ca.pem")
 		require.NoError(t, os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
-		s.Env = []string{"GIT_SSL_CAINFO=" + authority}
+		s.Env, s.Read = []string{"GIT_SSL_CAINFO=" + authority}, []string{authority}
 	}
 	return s
 }

@@ -58,9 +58,10 @@ func (e Exit) Open(ctx context.Context) (*Way, error) {
 	return w, nil
 }
 
-// Tunnel listens for a program that knows no proxy: each connection goes to the
-// address host:port. As of Open, the caller closes.
-func (e Exit) Tunnel(ctx context.Context, address string) (*Way, error) {
+// Serve listens for a program that speaks to no server by itself: each of its
+// connections is handled by a function, which dials (Way.Dial). As of Open, the
+// caller closes.
+func (e Exit) Serve(ctx context.Context, handle func(context.Context, *Way, net.Conn)) (*Way, error) {
 	w, err := e.listen(ctx)
 	if err != nil {
 		return nil, err
@@ -72,10 +73,10 @@ func (e Exit) Tunnel(ctx context.Context, address string) (*Way, error) {
 				return
 			}
 			go func() {
+				stop := context.AfterFunc(w.open, func() { _ = conn.Close() })
+				defer stop()
 				defer func() { _ = conn.Close() }()
-				if out, err := w.dial(w.open, "tcp", address); err == nil {
-					w.join(conn, conn, out)
-				}
+				handle(w.open, w, conn)
 			}()
 		}
 	}()
@@ -135,11 +136,11 @@ func (w *Way) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			rw.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		transport := &http.Transport{DialContext: w.dial, DisableKeepAlives: true, DisableCompression: true}
+		transport := &http.Transport{DialContext: w.Dial, DisableKeepAlives: true, DisableCompression: true}
 		(&httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, Transport: transport, FlushInterval: -1, ErrorHandler: refuse}).ServeHTTP(rw, r)
 		return
 	}
-	out, err := w.dial(r.Context(), "tcp", r.URL.Host)
+	out, err := w.Dial(r.Context(), "tcp", r.URL.Host)
 	if err != nil {
 		refuse(rw, r, err)
 		return
@@ -165,8 +166,8 @@ func refuse(rw http.ResponseWriter, _ *http.Request, err error) {
 	http.Error(rw, err.Error(), status)
 }
 
-// dial connects where the guard and the hosts allow it.
-func (w *Way) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// Dial connects where the guard and the hosts allow it.
+func (w *Way) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := w.connect(ctx, network, address)
 	if err != nil {
 		w.mu.Lock()

@@ -2,6 +2,7 @@ package dial_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -82,8 +83,8 @@ func TestAnExitIsOnlyForWhomItWasOpened(t *testing.T) {
 	require.Equal(t, http.StatusProxyAuthRequired, res.StatusCode)
 }
 
-// A tunnel to an ssh server, which speaks first, through the operator's proxy.
-func TestATunnelGoesThroughTheMachinesProxy(t *testing.T) {
+// A server that speaks first, reached through the operator's proxy.
+func TestAnExitGoesThroughTheMachinesProxy(t *testing.T) {
 	t.Parallel()
 	far, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -100,7 +101,12 @@ func TestATunnelGoesThroughTheMachinesProxy(t *testing.T) {
 	outer, err := dial.Exit{Guard: dial.Guard{AllowPrivate: true}, Now: time.Now}.Open(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(outer.Close)
-	way, err := dial.Exit{Now: time.Now, Proxy: func(*url.URL) (*url.URL, error) { return url.Parse(outer.URL()) }}.Tunnel(t.Context(), far.Addr().String())
+	exit := dial.Exit{Now: time.Now, Proxy: func(*url.URL) (*url.URL, error) { return url.Parse(outer.URL()) }}
+	way, err := exit.Serve(t.Context(), func(ctx context.Context, way *dial.Way, conn net.Conn) {
+		if out, err := way.Dial(ctx, "tcp", far.Addr().String()); err == nil {
+			_, _ = io.Copy(conn, out)
+		}
+	})
 	require.NoError(t, err)
 	t.Cleanup(way.Close)
 	conn, err := net.Dial("tcp", way.Address())
