@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -66,7 +65,7 @@ func (m *making) makeOnce(ctx context.Context, e *Environment) (err error) {
 	}
 	e.Cached = false
 	if err := m.build(ctx, e); err != nil {
-		return errors.Join(err, remove(e.Dir+unfinished))
+		return errors.Join(err, os.RemoveAll(e.Dir+unfinished))
 	}
 	return m.shrink(e.Key)
 }
@@ -75,31 +74,12 @@ func (m *making) makeOnce(ctx context.Context, e *Environment) (err error) {
 // whole.
 func (m *making) build(ctx context.Context, e *Environment) error {
 	fresh := e.Dir + unfinished
-	if err := errors.Join(remove(fresh), remove(e.Dir), os.MkdirAll(fresh, 0o750)); err != nil { // of an earlier life, or changed by somebody
+	if err := os.RemoveAll(e.Dir); err != nil { // somebody changed it
 		return fmt.Errorf("clear a Python environment: %w", err)
 	}
-	wheels, err := m.useWheels(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = wheels.Unlock() }()
-	lock := filepath.Join(m.scratch, "lock.txt")
-	if err := os.WriteFile(lock, e.Lock, 0o600); err != nil {
-		return fmt.Errorf("write the lock: %w", err)
-	}
 	_, _ = fmt.Fprintf(m.request.Log, "python: making environment %s\n", e.Key[:12])
-	venv := []string{m.UV, "venv", "--quiet", "--no-config", "--no-project", "--allow-existing", "--relocatable", "--python", m.python.Program, fresh}
-	if _, err := m.run(ctx, command{args: venv, cache: m.wheels(), write: []string{fresh}}); err != nil {
+	if err := m.wheelsOrBuild(ctx, func(c command) error { return m.install(ctx, c, e, fresh) }); err != nil {
 		return err
-	}
-	if len(e.Lock) > 0 {
-		sync := []string{
-			m.UV, "pip", "sync", "--quiet", "--no-config", "--require-hashes", "--compile-bytecode", "--link-mode", "hardlink",
-			"--python", filepath.Join(fresh, "bin", "python"), lock,
-		}
-		if err := m.wheelsOrBuild(ctx, sync, []string{fresh}); err != nil {
-			return err
-		}
 	}
 	if err := m.seal(e.Key, fresh); err != nil {
 		return err
@@ -107,16 +87,23 @@ func (m *making) build(ctx context.Context, e *Environment) error {
 	return os.Rename(fresh, e.Dir)
 }
 
-// remove removes an environment, whose folders nobody may write to.
-func remove(dir string) error {
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil && d.IsDir() {
-			err = os.Chmod(path, 0o700) //nolint:gosec // a folder
-		}
+// install makes an environment in a folder, from nothing: what is linked to the
+// cache of all is not for the hands of a build.
+func (m *making) install(ctx context.Context, c command, e *Environment, dir string) error {
+	lock := filepath.Join(m.scratch, "lock.txt")
+	err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755), os.WriteFile(lock, e.Lock, 0o600)) //nolint:gosec // every step reads it
+	if err != nil {
+		return fmt.Errorf("prepare a Python environment: %w", err)
+	}
+	venv := []string{m.UV, "venv", "--quiet", "--no-config", "--no-project", "--allow-existing", "--relocatable", "--python", m.python.Program, dir}
+	if _, err := m.run(ctx, command{args: venv, write: []string{dir}}); err != nil || len(e.Lock) == 0 {
 		return err
-	})
-	return errors.Join(err, os.RemoveAll(dir))
+	}
+	c.write = []string{dir}
+	c.args = append([]string{
+		m.UV, "pip", "sync", "--quiet", "--no-config", "--require-hashes", "--compile-bytecode", "--link-mode", "hardlink",
+		"--python", filepath.Join(dir, "bin", "python"), lock,
+	}, c.args...)
+	_, err = m.run(ctx, c)
+	return err
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -46,13 +48,9 @@ func (m *making) interpreter(ctx context.Context) (interpreter, error) {
 		}
 	}
 	wanted := m.request.Python
-	script := `p=$("$1" python find --no-python-downloads --no-project --no-config "$2") && exec "$p" -I -S -c "$3"`
-	if !versionForm.MatchString(wanted) {
-		script = `exec "$2" -I -c "$3"`
-	}
-	text, err := m.run(ctx, command{args: []string{"sh", "-c", script, "sh", m.UV, wanted, describe}})
-	if err != nil && models.KindOf(err) == models.KindInternal {
-		return found, err
+	text, err := m.ask(ctx, wanted)
+	if ctx.Err() != nil {
+		return found, ctx.Err()
 	}
 	_, line, ok := strings.Cut(text, "python:{")
 	if err != nil || !ok {
@@ -72,6 +70,48 @@ func (m *making) interpreter(ctx context.Context) (interpreter, error) {
 	return found, nil
 }
 
+// ask finds a Python and asks it.
+func (m *making) ask(ctx context.Context, wanted string) (string, error) {
+	if versionForm.MatchString(wanted) {
+		path, err := m.look(ctx, m.UV, "python", "find", "--no-python-downloads", "--no-project", "--no-config", wanted)
+		if err != nil {
+			return "", err
+		}
+		lines := strings.Split(strings.TrimSpace(path), "\n")
+		wanted = lines[len(lines)-1] // warnings come first
+	}
+	return m.look(ctx, wanted, "-I", "-c", describe)
+}
+
+// look runs a program that is there: in an image, or of this machine. Those of
+// this machine are the operator's own, and are looked for wherever they are.
+func (m *making) look(ctx context.Context, name string, args ...string) (string, error) {
+	if m.request.Image != "" {
+		return m.run(ctx, command{args: append([]string{name}, args...)})
+	}
+	if !strings.Contains(name, "/") {
+		for _, dir := range filepath.SplitList(m.Settings.Path) {
+			if program, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+				name = program
+				break
+			}
+		}
+	}
+	// uv, or a Python of this machine.
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = m.scratch
+	cmd.Env = append([]string{"PATH=" + or(m.Settings.Path, usual), "HOME=" + m.scratch, "LANG=C.UTF-8", "UV_NO_CACHE=1", "NO_COLOR=1"}, m.Settings.Env...)
+	text, err := cmd.CombinedOutput()
+	return string(text), err
+}
+
+func or(text, instead string) string {
+	if text == "" {
+		return instead
+	}
+	return text
+}
+
 var installed = regexp.MustCompile(`(?m)^(?:cpython|pypy|graalpy)-(\d+\.\d+\.\d+\S*?)-`)
 
 // noPython tells which there are.
@@ -81,7 +121,7 @@ func (m *making) noPython(ctx context.Context, wanted string, cause error) error
 		where = "the image " + m.request.Image
 	}
 	list := "none that uv finds"
-	if text, err := m.run(ctx, command{args: []string{m.UV, "python", "list", "--only-installed", "--no-python-downloads", "--no-config"}}); err == nil {
+	if text, err := m.look(ctx, m.UV, "python", "list", "--only-installed", "--no-python-downloads", "--no-config"); err == nil {
 		var versions []string
 		seen := map[string]bool{}
 		for _, match := range installed.FindAllStringSubmatch(text, -1) {

@@ -13,28 +13,9 @@ func (s *Service) sealPath(key string) string {
 	return filepath.Join(s.environments(), key+".seal")
 }
 
-// seal takes from an environment the right to be written, and notes how it is.
-// The wall is the runner's, which gives it to be read; the seal tells when
-// there was none, or when somebody changed rights, which no wall keeps from.
+// seal notes how an environment is. The wall is the runner's, which gives it to
+// be read; the seal tells when there was none, or it had a gap.
 func (s *Service) seal(key, dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("seal a Python environment: %w", err)
-	}
-	defer func() { _ = root.Close() }()
-	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.Type()&fs.ModeSymlink != 0 {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		return root.Chmod(path, info.Mode().Perm()&^0o222|0o444)
-	})
-	if err != nil {
-		return fmt.Errorf("seal a Python environment: %w", err)
-	}
 	state, err := stateOf(dir)
 	if err != nil {
 		return fmt.Errorf("seal a Python environment: %w", err)

@@ -86,7 +86,7 @@ func (s *Service) Make(ctx context.Context, r Request) (*Environment, error) {
 		return nil, err
 	}
 	m := &making{Service: s, request: r, scratch: filepath.Join(r.Dir, "python")}
-	for _, dir := range []string{m.scratch, s.environments(), s.locks(), s.wheels()} {
+	for _, dir := range []string{m.scratch, s.environments(), s.locks()} {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make the folders of Python environments: %w", err)
 		}

@@ -18,8 +18,10 @@ import (
 // useWheels holds uv's cache, which is removed when nobody makes anything.
 func (s *Service) useWheels(ctx context.Context) (*flock.Flock, error) {
 	l := flock.New(filepath.Join(s.Dir, "uv.lock"))
-	_, err := l.TryRLockContext(ctx, patience)
-	return l, err
+	if _, err := l.TryRLockContext(ctx, patience); err != nil {
+		return nil, fmt.Errorf("hold uv's cache: %w", err)
+	}
+	return l, os.MkdirAll(s.wheels(), 0o750)
 }
 
 // shrink makes room where there is too much, for all but one environment: what
@@ -31,7 +33,7 @@ func (s *Service) shrink(but string) error {
 		return err
 	}
 	if l := flock.New(filepath.Join(s.Dir, "uv.lock")); tried(l.TryLock()) {
-		_ = remove(s.wheels())
+		_ = os.RemoveAll(s.wheels())
 		_ = l.Unlock()
 	}
 	all, err := s.kept()
@@ -60,7 +62,7 @@ func (s *Service) drop(key string) {
 	defer func() { _ = l.Unlock() }()
 	dir := filepath.Join(s.environments(), key)
 	_ = os.Remove(s.sealPath(key)) // first: without it there is none
-	_ = errors.Join(remove(dir), remove(dir+unfinished))
+	_ = errors.Join(os.RemoveAll(dir), os.RemoveAll(dir+unfinished))
 }
 
 // Clean removes what an earlier life left half-made, locks that are too old to
@@ -77,7 +79,7 @@ func (s *Service) Clean() error {
 		key, half := strings.CutSuffix(e.Name(), unfinished)
 		if half {
 			if l := s.guard(key); tried(l.TryLock()) {
-				_ = remove(filepath.Join(s.environments(), e.Name()))
+				_ = os.RemoveAll(filepath.Join(s.environments(), e.Name()))
 				_ = l.Unlock()
 			}
 		}

@@ -18,6 +18,7 @@ type command struct {
 	cache  string   // uv's; "" for none
 	write  []string // folders besides it
 	log    bool     // what it says is told
+	builds bool     // it runs programs of packages: foreign code
 }
 
 // usual is where programs are.
@@ -29,17 +30,13 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 	if err := os.MkdirAll(filepath.Join(home, "tmp"), 0o750); err != nil {
 		return "", err
 	}
-	path := usual
-	if m.request.Image == "" && m.Settings.Path != "" {
-		path = m.Settings.Path
-	}
 	out := &said{}
 	spec := deploy.RunSpec{
 		ID: m.request.ID + "-python", Server: m.Server, Image: m.request.Image, Command: c.args, Dir: m.scratch, Output: out,
-		Read: append([]string{m.UV}, m.Settings.Read...), Write: c.write,
+		Read: append([]string{m.UV}, m.Settings.Read...), Write: c.write, AsServer: !c.builds,
 		MemoryBytes: maxMemory, FileBytes: maxFile, Processes: maxProcesses,
 		Env: append([]string{
-			"PATH=" + path, "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8", "NO_COLOR=1", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never",
+			"PATH=" + usual, "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8", "NO_COLOR=1", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never",
 		}, m.Settings.Env...),
 	}
 	if m.python.Base != "" && m.request.Image == "" {

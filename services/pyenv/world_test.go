@@ -145,9 +145,11 @@ func (x *index) publish(name string, data []byte) {
 // service makes environments from an index, which the operator named.
 func service(t *testing.T, dir string, x *index, more ...string) *pyenv.Service {
 	t.Helper()
+	python, err := filepath.EvalSymlinks(testbed.Python(t))
+	require.NoError(t, err)
 	return &pyenv.Service{
 		Server: "test", Dir: dir, MaxBytes: 1 << 40, UV: testbed.UV(t), Exit: dial.Exit{Now: time.Now}, Now: time.Now,
-		Settings: pyenv.FromEnv(append([]string{"PATH=" + os.Getenv("PATH"), "UV_DEFAULT_INDEX=" + x.URL + "/simple"}, more...)),
+		Settings: pyenv.FromEnv(append([]string{"PATH=" + filepath.Dir(python) + ":/usr/bin:/bin", "UV_DEFAULT_INDEX=" + x.URL + "/simple"}, more...)),
 	}
 }
 
