@@ -191,7 +191,7 @@ func TestARotationThatIsKilled(t *testing.T) {
 		asked := make(chan struct{})
 		go func() {
 			defer close(asked)
-			if res, err := http.Post(p.URL+base+"/secrets/rotate-key", "application/json", nil); err == nil { //nolint:noctx // it ends with the server
+			if res, err := http.Post(p.URL+base+"/secrets/rotate-key", "application/json", nil); err == nil {
 				_ = res.Body.Close()
 			}
 		}()

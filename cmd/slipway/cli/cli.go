@@ -19,6 +19,8 @@ type Commands struct {
 	Server   Server     `cmd:"" help:"Run the server: API, gateway and workers."`
 	Pipeline Pipeline   `cmd:"" help:"Apply, show and check the delivery configuration of a model."`
 	Dataset  Dataset    `cmd:"" help:"Push, show and verify labelled data sets."`
+	Var      Var        `cmd:"" help:"Set and show variables, which pipelines name as vars.NAME."`
+	Secret   Secret     `cmd:"" help:"Set and list secrets, which pipelines name as secrets.NAME and nobody can read."`
 	Register Register   `cmd:"" help:"Register a model version, from a folder or from what the server holds."`
 	Validate Validate   `cmd:"" help:"Validate a model version."`
 	Waive    Waive      `cmd:"" help:"Let a failed step of a validation count as passed for a while."`

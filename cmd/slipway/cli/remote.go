@@ -158,6 +158,11 @@ func set[T comparable](value T) *T {
 
 // mlflow calls a route of MLflow's own API.
 func mlflow[T any](ctx context.Context, r *Remote, method, path string, query url.Values, body any) (T, error) {
+	return call[T](ctx, r, method, "/api/2.0/mlflow/"+path, query, body)
+}
+
+// call calls a route by its path.
+func call[T any](ctx context.Context, r *Remote, method, path string, query url.Values, body any) (T, error) {
 	var (
 		none   T
 		reader io.Reader
@@ -169,7 +174,7 @@ func mlflow[T any](ctx context.Context, r *Remote, method, path string, query ur
 		}
 		reader = bytes.NewReader(text)
 	}
-	target := strings.TrimSuffix(r.URL, "/") + "/api/2.0/mlflow/" + path
+	target := strings.TrimSuffix(r.URL, "/") + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
