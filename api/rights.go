@@ -17,6 +17,7 @@ var rights = map[Right]map[string][]string{
 			"/api/v1/models/:model/pipeline", "/api/v1/models/:model/pipeline/revisions", "/api/v1/pipelines/schema",
 			"/api/v1/datasets", "/api/v1/datasets/:name", "/api/v1/datasets/:name/versions",
 			"/api/v1/datasets/:name/versions/:version", "/api/v1/datasets/:name/versions/:version/files",
+			"/api/v1/datasets/:name/versions/:version/blobs/:digest",
 			"/api/v1/models/:model/versions/:version/validations", "/api/v1/validations/:id",
 			"/api/v1/validations/:id/log", "/api/v1/validations/:id/events",
 			"/api/v1/validations/:id/report.html", "/api/v1/validations/:id/report.xml", "/api/v1/validations/:id/report.sarif",

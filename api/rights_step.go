@@ -33,6 +33,7 @@ var stepRights = map[string]func(ask, models.StepRights) bool{
 	"/api/v1/datasets/:name":                                        ofDataset,
 	"/api/v1/datasets/:name/versions/:version":                      ofDataset,
 	"/api/v1/datasets/:name/versions/:version/files":                ofDataset,
+	"/api/v1/datasets/:name/versions/:version/blobs/:digest":        ofDataset,
 }
 
 // ask is what a request says, by its path and its query alone: MLflow's handlers

@@ -3,6 +3,7 @@ package v1
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/slipway-ml/slipway/models"
@@ -128,6 +129,24 @@ func (d Datasets) PutDatasetBlob(ctx context.Context, r server.PutDatasetBlobReq
 		return nil, err
 	}
 	return server.PutDatasetBlob204Response{}, nil
+}
+
+// GetDatasetBlob gives the bytes of one digest.
+func (d Datasets) GetDatasetBlob(ctx context.Context, r server.GetDatasetBlobRequestObject) (server.GetDatasetBlobResponseObject, error) {
+	ref := models.DatasetRef{Name: r.Name, Version: r.Version}
+	if _, err := d.Service.Committed(ctx, ref); err != nil {
+		return nil, err
+	}
+	files, err := d.Service.Files(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(files, func(f models.DatasetFile) bool { return wireDigest(f.SHA256) == r.Digest })
+	if i < 0 {
+		return nil, models.Errorf(models.KindNotFound, "data set %s has no file with the digest %s", ref, r.Digest)
+	}
+	body, err := d.Service.Read(ctx, files[i])
+	return server.GetDatasetBlob200ApplicationoctetStreamResponse{Body: body, ContentLength: files[i].Size}, err
 }
 
 // CommitDatasetVersion checks a version and freezes it.

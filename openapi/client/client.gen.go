@@ -2775,6 +2775,13 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/datasets/{name}/versions/{version} (the `GetDatasetVersion` operationId).
 	GetDatasetVersion(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetDatasetBlob The bytes of a file
+	//
+	// Of a committed version. Whoever keeps them holds them against the digest.
+	//
+	// Corresponds with GET /api/v1/datasets/{name}/versions/{version}/blobs/{digest} (the `GetDatasetBlob` operationId).
+	GetDatasetBlob(ctx context.Context, name DatasetParam, version DatasetVersionParam, digest Digest, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PutDatasetBlobWithBody Upload the bytes of one digest
 	//
 	// Streams. Bytes that are not what the digest or the manifest's size says are refused and nothing is kept; a blob
@@ -3567,6 +3574,23 @@ func (c *Client) CreateDatasetVersion(ctx context.Context, name DatasetParam, bo
 // Corresponds with GET /api/v1/datasets/{name}/versions/{version} (the `GetDatasetVersion` operationId).
 func (c *Client) GetDatasetVersion(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetDatasetVersionRequest(c.Server, name, version)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDatasetBlob The bytes of a file
+//
+// Of a committed version. Whoever keeps them holds them against the digest.
+//
+// Corresponds with GET /api/v1/datasets/{name}/versions/{version}/blobs/{digest} (the `GetDatasetBlob` operationId).
+func (c *Client) GetDatasetBlob(ctx context.Context, name DatasetParam, version DatasetVersionParam, digest Digest, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDatasetBlobRequest(c.Server, name, version, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -5536,6 +5560,54 @@ func NewGetDatasetVersionRequest(server string, name DatasetParam, version Datas
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/datasets/%s/versions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetDatasetBlobRequest constructs an http.Request for the GetDatasetBlob method
+func NewGetDatasetBlobRequest(server string, name DatasetParam, version DatasetVersionParam, digest Digest) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "version", version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "digest", digest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/datasets/%s/versions/%s/blobs/%s", pathParam0, pathParam1, pathParam2)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -9520,6 +9592,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/datasets/{name}/versions/{version} (the `GetDatasetVersion` operationId).
 	GetDatasetVersionWithResponse(ctx context.Context, name DatasetParam, version DatasetVersionParam, reqEditors ...RequestEditorFn) (*GetDatasetVersionResponse, error)
 
+	// GetDatasetBlobWithResponse The bytes of a file
+	//
+	// Of a committed version. Whoever keeps them holds them against the digest.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/datasets/{name}/versions/{version}/blobs/{digest} (the `GetDatasetBlob` operationId).
+	GetDatasetBlobWithResponse(ctx context.Context, name DatasetParam, version DatasetVersionParam, digest Digest, reqEditors ...RequestEditorFn) (*GetDatasetBlobResponse, error)
+
 	// PutDatasetBlobWithBodyWithResponse Upload the bytes of one digest
 	//
 	// Streams. Bytes that are not what the digest or the manifest's size says are refused and nothing is kept; a blob
@@ -10550,6 +10631,40 @@ func (r GetDatasetVersionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetDatasetVersionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetDatasetBlobResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDatasetBlobResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDatasetBlobResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDatasetBlobResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDatasetBlobResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13537,6 +13652,21 @@ func (c *ClientWithResponses) GetDatasetVersionWithResponse(ctx context.Context,
 	return ParseGetDatasetVersionResponse(rsp)
 }
 
+// GetDatasetBlobWithResponse The bytes of a file
+//
+// Of a committed version. Whoever keeps them holds them against the digest.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/datasets/{name}/versions/{version}/blobs/{digest} (the `GetDatasetBlob` operationId).
+func (c *ClientWithResponses) GetDatasetBlobWithResponse(ctx context.Context, name DatasetParam, version DatasetVersionParam, digest Digest, reqEditors ...RequestEditorFn) (*GetDatasetBlobResponse, error) {
+	rsp, err := c.GetDatasetBlob(ctx, name, version, digest, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDatasetBlobResponse(rsp)
+}
+
 // PutDatasetBlobWithBodyWithResponse Upload the bytes of one digest
 //
 // Streams. Bytes that are not what the digest or the manifest's size says are refused and nothing is kept; a blob
@@ -15008,6 +15138,22 @@ func ParseGetDatasetVersionResponse(rsp *http.Response) (*GetDatasetVersionRespo
 		}
 		response.JSON200 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetDatasetBlobResponse parses an HTTP response from a GetDatasetBlobWithResponse call
+func ParseGetDatasetBlobResponse(rsp *http.Response) (*GetDatasetBlobResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDatasetBlobResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
 	}
 
 	return response, nil

@@ -2658,6 +2658,9 @@ type ServerInterface interface {
 	// GetDatasetVersion A version of a data set
 	// (GET /api/v1/datasets/{name}/versions/{version})
 	GetDatasetVersion(c *gin.Context, name DatasetParam, version DatasetVersionParam)
+	// GetDatasetBlob The bytes of a file
+	// (GET /api/v1/datasets/{name}/versions/{version}/blobs/{digest})
+	GetDatasetBlob(c *gin.Context, name DatasetParam, version DatasetVersionParam, digest Digest)
 	// PutDatasetBlob Upload the bytes of one digest
 	// (PUT /api/v1/datasets/{name}/versions/{version}/blobs/{digest})
 	PutDatasetBlob(c *gin.Context, name DatasetParam, version DatasetVersionParam, digest Digest)
@@ -3145,6 +3148,49 @@ func (siw *ServerInterfaceWrapper) GetDatasetVersion(c *gin.Context) {
 	}
 
 	siw.Handler.GetDatasetVersion(c, name, version)
+}
+
+// GetDatasetBlob operation middleware
+func (siw *ServerInterfaceWrapper) GetDatasetBlob(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name DatasetParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "version" -------------
+	var version DatasetVersionParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", c.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter version: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "digest" -------------
+	var digest Digest
+
+	err = runtime.BindStyledParameterWithOptions("simple", "digest", c.Param("digest"), &digest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter digest: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDatasetBlob(c, name, version, digest)
 }
 
 // PutDatasetBlob operation middleware
@@ -5909,6 +5955,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/datasets/:name/versions", wrapper.ListDatasetVersions)
 	router.POST(options.BaseURL+"/api/v1/datasets/:name/versions", wrapper.CreateDatasetVersion)
 	router.GET(options.BaseURL+"/api/v1/datasets/:name/versions/:version", wrapper.GetDatasetVersion)
+	router.GET(options.BaseURL+"/api/v1/datasets/:name/versions/:version/blobs/:digest", wrapper.GetDatasetBlob)
 	router.PUT(options.BaseURL+"/api/v1/datasets/:name/versions/:version/blobs/:digest", wrapper.PutDatasetBlob)
 	router.POST(options.BaseURL+"/api/v1/datasets/:name/versions/:version/commit", wrapper.CommitDatasetVersion)
 	router.GET(options.BaseURL+"/api/v1/datasets/:name/versions/:version/files", wrapper.ListDatasetFiles)
@@ -6157,6 +6204,36 @@ func (response GetDatasetVersion200JSONResponse) VisitGetDatasetVersionResponse(
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDatasetBlobRequestObject struct {
+	Name    DatasetParam        `json:"name"`
+	Version DatasetVersionParam `json:"version"`
+	Digest  Digest              `json:"digest"`
+}
+
+type GetDatasetBlobResponseObject interface {
+	VisitGetDatasetBlobResponse(w http.ResponseWriter) error
+}
+
+type GetDatasetBlob200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetDatasetBlob200ApplicationoctetStreamResponse) VisitGetDatasetBlobResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -7895,6 +7972,9 @@ type StrictServerInterface interface {
 	// GetDatasetVersion A version of a data set
 	// (GET /api/v1/datasets/{name}/versions/{version})
 	GetDatasetVersion(ctx context.Context, request GetDatasetVersionRequestObject) (GetDatasetVersionResponseObject, error)
+	// GetDatasetBlob The bytes of a file
+	// (GET /api/v1/datasets/{name}/versions/{version}/blobs/{digest})
+	GetDatasetBlob(ctx context.Context, request GetDatasetBlobRequestObject) (GetDatasetBlobResponseObject, error)
 	// PutDatasetBlob Upload the bytes of one digest
 	// (PUT /api/v1/datasets/{name}/versions/{version}/blobs/{digest})
 	PutDatasetBlob(ctx context.Context, request PutDatasetBlobRequestObject) (PutDatasetBlobResponseObject, error)
@@ -8383,6 +8463,34 @@ func (sh *strictHandler) GetDatasetVersion(ctx *gin.Context, name DatasetParam, 
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetDatasetVersionResponseObject); ok {
 		if err := validResponse.VisitGetDatasetVersionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDatasetBlob operation middleware
+func (sh *strictHandler) GetDatasetBlob(ctx *gin.Context, name DatasetParam, version DatasetVersionParam, digest Digest) {
+	var request GetDatasetBlobRequestObject
+
+	request.Name = name
+	request.Version = version
+	request.Digest = digest
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDatasetBlob(ctx, request.(GetDatasetBlobRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDatasetBlob")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDatasetBlobResponseObject); ok {
+		if err := validResponse.VisitGetDatasetBlobResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

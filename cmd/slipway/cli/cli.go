@@ -23,6 +23,7 @@ type Commands struct {
 	Secret   Secret     `cmd:"" help:"Set and list secrets, which pipelines name as secrets.NAME and nobody can read."`
 	Register Register   `cmd:"" help:"Register a model version, from a folder or from what the server holds."`
 	Validate Validate   `cmd:"" help:"Validate a model version."`
+	RunLocal RunLocal   `cmd:"" help:"Run a pipeline's validation on this machine, before anything is pushed."`
 	Waive    Waive      `cmd:"" help:"Let a failed step of a validation count as passed for a while."`
 	Build    Build      `cmd:"" help:"Build the serving image of a model version."`
 	Promote  Promote    `cmd:"" help:"Release a model version in an environment."`
@@ -105,6 +106,9 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return exitInterrupted
 	default:
 		streams.notef("slipway: %s", oneLine(err.Error()))
+		if coded := (*exitError)(nil); errors.As(err, &coded) {
+			return coded.code
+		}
 		return exitFailed
 	}
 }

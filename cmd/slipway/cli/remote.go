@@ -62,7 +62,7 @@ func (p patient) Do(req *http.Request) (*http.Response, error) {
 func long(req *http.Request) bool {
 	path := req.URL.Path
 	return req.URL.Query().Has("wait") || strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/log") ||
-		strings.HasSuffix(path, "/commit") || req.ContentLength > 1<<20 ||
+		strings.HasSuffix(path, "/commit") || strings.Contains(path, "/blobs/") || req.ContentLength > 1<<20 ||
 		req.Header.Get("Content-Type") == "application/octet-stream"
 }
 
