@@ -70,6 +70,7 @@ type StepResult struct {
 	Progress   Progress
 	Inputs     map[string]string // exactly what it looked at, with digests
 	InputsKey  string            // of them all: same key, same result; "" where it cannot be reused
+	Excused    bool              // its verdict counts for nothing: continue_on_error, or an if that is false
 	ReusedFrom int64             // the validation whose result this is; 0: its own
 	Waiver     *Waiver           // the newest one; it may have run out
 	StartedAt  *time.Time

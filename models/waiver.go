@@ -29,14 +29,14 @@ func (v Validation) Waived(now time.Time) []StepResult {
 }
 
 // Accepted tells whether a validation counts as a pass at a time: it passed, or
-// it failed and every step that did not pass is waived. An errored or skipped
-// step is no pass whatever is waived.
+// it failed and every step that did not pass is waived, or counts for nothing.
+// An errored or skipped step is no pass whatever is waived.
 func (v Validation) Accepted(now time.Time) bool {
 	if v.State != ValidationFailed {
 		return v.State == ValidationPassed
 	}
 	missed := slices.ContainsFunc(v.Steps, func(s StepResult) bool {
-		return s.Verdict != VerdictPassed && (s.Verdict != VerdictFailed || !s.Waiver.Holds(now))
+		return s.Verdict != VerdictPassed && !s.Excused && (s.Verdict != VerdictFailed || !s.Waiver.Holds(now))
 	})
 	return !missed && len(v.Waived(now)) > 0
 }

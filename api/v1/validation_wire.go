@@ -57,7 +57,7 @@ func wireValidation(v models.Validation, now time.Time) server.Validation {
 func wireStep(s models.StepResult, now time.Time) server.ValidationStep {
 	wire := server.ValidationStep{
 		Index: int64(s.Index) + 1, Name: s.Name, Kind: server.ValidationStepKindCheck, Check: s.Check, State: stepState(s), Reason: s.Reason,
-		Facts: s.Facts, Inputs: s.Inputs, ReusedFrom: s.ReusedFrom, RemainingSeconds: s.Progress.Left.Seconds(),
+		Facts: s.Facts, Inputs: s.Inputs, ReusedFrom: s.ReusedFrom, Excused: s.Excused, RemainingSeconds: s.Progress.Left.Seconds(),
 		Progress:  server.Progress{Done: s.Progress.Done, Total: s.Progress.Total, Unit: s.Progress.Unit},
 		StartedAt: orZero(s.StartedAt), EndedAt: orZero(s.EndedAt),
 	}

@@ -1990,6 +1990,9 @@ type ValidationStep struct {
 	// EndedAt When it ended.
 	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
 
+	// Excused Its verdict counts for nothing: the step has continue_on_error, or its if was false.
+	Excused bool `json:"excused,omitempty,omitzero"`
+
 	// Facts What else the report says, such as the output layout or the digest of the data set.
 	Facts map[string]string `json:"facts,omitempty,omitzero"`
 

@@ -101,6 +101,16 @@ func suite(v models.Validation, step models.StepResult, now time.Time) junitSuit
 		ID: step.Index, Package: v.Model, Name: fmt.Sprintf("%d %s", step.Index+1, step.Name), Timestamp: began.UTC().Format("2006-01-02T15:04:05"),
 		Hostname: "slipway", Time: fmt.Sprintf("%.3f", seconds(step.StartedAt, step.EndedAt)), Cases: cases(v, step),
 	}
+	if blameless(step) {
+		for i, c := range s.Cases {
+			for _, p := range []*junitProblem{c.Failure, c.Error} {
+				if p != nil {
+					s.Cases[i].Skipped = &junitSkipped{"continue_on_error, so it counts for nothing: " + p.Message}
+				}
+			}
+			s.Cases[i].Failure, s.Cases[i].Error = nil, nil
+		}
+	}
 	if w := step.Waiver; step.Verdict == models.VerdictFailed && w.Holds(now) {
 		for i, c := range s.Cases {
 			if c.Failure != nil {

@@ -64,17 +64,20 @@ type Found struct {
 // Section is a step.
 type Section struct {
 	models.StepResult
-	Number   int
-	Verdict  string
-	Waived   bool // now
-	Took     string
-	Figures  []models.Measurement
-	Charts   []Drawn
-	Pictures []Shown
-	Left     int // pictures left out
-	About    []Fact
-	Given    []Fact
-	Tail     string
+	Number  int
+	Verdict string
+	Waived  bool // now
+
+	Blameless bool   // it did not pass, and that counts for nothing
+	Began     string // after the validation did: steps that ran at once show
+	Took      string
+	Figures   []models.Measurement
+	Charts    []Drawn
+	Pictures  []Shown
+	Left      int // pictures left out
+	About     []Fact
+	Given     []Fact
+	Tail      string
 }
 
 // Fact is a name and what it holds.
@@ -113,9 +116,13 @@ func (s Service) page(ctx context.Context, v models.Validation) (Page, error) {
 		if err != nil {
 			return p, err
 		}
+		if v.StartedAt != nil && step.StartedAt != nil {
+			section.Began = "+" + lasting(v.StartedAt, step.StartedAt)
+		}
+		section.Blameless = blameless(step)
 		section.Waived = step.Verdict == models.VerdictFailed && step.Waiver.Holds(now)
 		p.Sections = append(p.Sections, section)
-		if step.Reason != "" && (step.Verdict == models.VerdictFailed || step.Verdict == models.VerdictErrored) {
+		if step.Reason != "" && !step.Excused && (step.Verdict == models.VerdictFailed || step.Verdict == models.VerdictErrored) {
 			p.Reasons = append(p.Reasons, step.Name+": "+step.Reason)
 		}
 		for _, m := range step.Measurements {
@@ -130,6 +137,11 @@ func (s Service) page(ctx context.Context, v models.Validation) (Page, error) {
 	}
 	p.Findings = grouped(v.Steps)
 	return p, nil
+}
+
+// blameless tells of a step that did not pass, which counts for nothing.
+func blameless(step models.StepResult) bool {
+	return step.Excused && (step.Verdict == models.VerdictFailed || step.Verdict == models.VerdictErrored)
 }
 
 func judged(step string, m models.Measurement) Judged {

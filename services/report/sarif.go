@@ -131,8 +131,12 @@ func (s Service) SARIF(ctx context.Context, w io.Writer, id int64) error {
 	invocation := sarifInvocation{Successful: v.State == models.ValidationPassed || v.State == models.ValidationFailed, Start: utc(v.StartedAt), End: utc(v.EndedAt)}
 	for _, step := range v.Steps {
 		if step.Verdict == models.VerdictErrored || step.Verdict == models.VerdictSkipped {
-			invocation.Successful = false
-			invocation.Notifications = append(invocation.Notifications, sarifNotification{"error", sarifText{fmt.Sprintf("step %s is %s: %s", step.Name, step.Verdict, step.Reason)}})
+			level := "error"
+			if step.Excused {
+				level = "note"
+			}
+			invocation.Successful = invocation.Successful && step.Excused
+			invocation.Notifications = append(invocation.Notifications, sarifNotification{level, sarifText{fmt.Sprintf("step %s is %s: %s", step.Name, step.Verdict, step.Reason)}})
 		}
 		for _, f := range step.Findings {
 			run.add(step, f, now)
@@ -171,6 +175,9 @@ func (r *sarifRun) add(step models.StepResult, f models.Finding, now time.Time) 
 		result.Suppressions = []sarifSuppression{{
 			"external", "accepted", fmt.Sprintf("%s (waived by %s until %s)", w.Reason, w.By, w.ExpiresAt.Format(time.RFC3339)),
 		}}
+	}
+	if blameless(step) {
+		result.Suppressions = []sarifSuppression{{"external", "accepted", "the step has continue_on_error"}}
 	}
 	r.Results = append(r.Results, result)
 }

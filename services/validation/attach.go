@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -13,6 +14,7 @@ import (
 	"path"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/mask"
 )
 
 // FiguresName is the attachment that holds a report's models.Figures.
@@ -28,8 +30,9 @@ func (s *Subject) Attach(ctx context.Context, name string, body io.Reader) (mode
 }
 
 // attach gives the Attach of one step.
-func (s *Service) attach(id int64, index int, dir string) func(context.Context, string, io.Reader) (models.Attachment, error) {
+func (s *Service) attach(id int64, index int, dir string, hidden *mask.Mask) func(context.Context, string, io.Reader) (models.Attachment, error) {
 	return func(ctx context.Context, name string, body io.Reader) (a models.Attachment, err error) {
+		name = hidden.Text(name)
 		if name != path.Base(name) || name == "." || name == ".." || len(name) > 200 {
 			return a, models.Errorf(models.KindInvalid, "%q cannot name an attachment: a file name without folders", name)
 		}
@@ -39,7 +42,11 @@ func (s *Service) attach(id int64, index int, dir string) func(context.Context, 
 		}
 		defer func() { _ = os.Remove(file.Name()); _ = file.Close() }()
 		sum := sha256.New()
-		size, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(body, maxAttachment+1))
+		var count counter
+		masked := hidden.Writer(io.MultiWriter(file, sum, &count))
+		_, err = io.Copy(masked, io.LimitReader(body, maxAttachment+1))
+		err = errors.Join(err, masked.Close())
+		size := int64(count)
 		if err == nil && size > maxAttachment {
 			err = models.Errorf(models.KindTooLarge, "attachment %s has more than %d bytes", name, maxAttachment)
 		}
@@ -58,6 +65,15 @@ func (s *Service) attach(id int64, index int, dir string) func(context.Context, 
 		}
 		return a, nil
 	}
+}
+
+// counter counts what is written to it.
+type counter int64
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 func attachmentKey(id int64, index int, name string) string {

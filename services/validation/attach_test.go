@@ -15,7 +15,7 @@ import (
 func TestAStepKeepsFiles(t *testing.T) {
 	t.Parallel()
 	s := &Service{Blobs: mem.New(time.Now)}
-	subject := &Subject{attach: s.attach(7, 1, t.TempDir())}
+	subject := &Subject{attach: s.attach(7, 1, t.TempDir(), nil)}
 	report := models.Report{Figures: models.Figures{Charts: []models.Chart{{Title: "F1", Kind: models.ChartLines}}}}
 	require.NoError(t, keepFigures(t.Context(), subject, &report))
 	again, err := subject.Attach(t.Context(), "worst.jpg", strings.NewReader("picture"))

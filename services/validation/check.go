@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/mask"
 	"github.com/slipway-ml/slipway/services/pipeline"
 )
 
@@ -56,12 +57,13 @@ type Datasets interface {
 
 // Settings say where things are on this machine.
 type Settings struct {
-	Work     string // folder for what steps need while they run
-	Serve    string // the program slipway-serve
-	Runtime  string // libonnxruntime.so
-	Python   string // whose folder comes first on a command's PATH; "": none
-	Parallel int    // inferences at once
-	Server   string // id of this server: labels what is started
+	Work          string // folder for what steps need while they run
+	Serve         string // the program slipway-serve
+	Runtime       string // libonnxruntime.so
+	Python        string // whose folder comes first on a command's PATH; "": none
+	Parallel      int    // inferences at once
+	StepsParallel int    // steps of one validation at once; 0: a step for each core, two at least
+	Server        string // id of this server: labels what is started
 
 	ServeMemory int64         // bytes that slipway-serve may hold; 0: three quarters of the machine's
 	Answer      time.Duration // that one answer of a model may take; 0: two minutes
@@ -75,7 +77,8 @@ type Subject struct {
 	ID       string // of this step in this validation: names what it starts
 	Version  models.Version
 	Manifest models.Manifest
-	Step     models.StepSpec
+	Step     models.StepSpec // with the values of its expressions
+	Mask     *mask.Mask      // of the secrets in its scope; what it reports is masked without it too, but not what it cuts
 	Settings Settings
 	Datasets Datasets
 	Runner   deploy.Runner // of inference; see StepRunner

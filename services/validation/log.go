@@ -11,18 +11,20 @@ import (
 	"sync"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/mask"
 )
 
 // maxLog bounds a step's log; what a step writes beyond it is counted.
 const maxLog = 16 << 20
 
 // stepLog is a step's log while the step runs: a file that followers read. A
-// NUL, which not every reader bears, is replaced.
+// NUL, which not every reader bears, is replaced, and so are secrets.
 type stepLog struct {
 	mu      sync.Mutex
 	file    *os.File
 	size    int64
 	dropped int64
+	masked  io.WriteCloser // on its way to the file
 }
 
 // openLog opens the log, which goes on where an earlier life of the server
@@ -40,29 +42,59 @@ func openLog(path string) (*stepLog, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	l := &stepLog{file: file, size: info.Size()}
+	l.masked = (*mask.Mask)(nil).Writer(limited{l})
 	if l.size > 0 {
 		_, _ = io.WriteString(l, "\n--- the server was started again: the step begins anew ---\n")
 	}
 	return l, nil
 }
 
+// hide has secrets replaced from here on.
+func (l *stepLog) hide(m *mask.Mask) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.masked.Close()
+	l.masked = m.Writer(limited{l})
+}
+
 // Write implements io.Writer. It never fails a step.
 func (l *stepLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.size+int64(len(p)) > maxLog {
-		l.dropped += int64(len(p))
-		return len(p), nil
+	_, _ = l.masked.Write(p)
+	return len(p), nil
+}
+
+// limited writes to the log's file up to its limit.
+type limited struct{ *stepLog }
+
+// Write implements io.Writer.
+func (l limited) Write(p []byte) (int, error) {
+	fits := p
+	if room := max(0, maxLog-l.size); l.dropped > 0 || int64(len(p)) > room {
+		if l.dropped > 0 {
+			room = 0
+		}
+		fits = p[:min(room, int64(len(p)))]
+		l.dropped += int64(len(p) - len(fits))
 	}
-	n, _ := l.file.Write(bytes.ReplaceAll(p, []byte{0}, []byte("\uFFFD")))
+	n, _ := l.file.Write(bytes.ReplaceAll(fits, []byte{0}, []byte("\uFFFD")))
 	l.size += int64(n)
 	return len(p), nil
+}
+
+// close gives up the log where it is.
+func (l *stepLog) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.masked.Close(), l.file.Close())
 }
 
 // keep puts the log into the artifact store and closes it.
 func (l *stepLog) keep(ctx context.Context, s *Service, key string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	_ = l.masked.Close()
 	if l.dropped > 0 {
 		n, _ := fmt.Fprintf(l.file, "\n--- %d bytes more were written and not kept: a log has at most %d ---\n", l.dropped, maxLog)
 		l.size += int64(n)

@@ -9,7 +9,8 @@ import (
 
 // barred says why a step is not to be run: files that a guard did not pass are
 // no files to run, nor to judge by what they do. "" where nothing is in its way.
-// Other steps do not need each other, so that one look finds all there is.
+// Other steps do not need each other unless they say so, so that one look finds
+// all there is.
 func (s *Service) barred(steps []models.StepResult, index int) string {
 	if s.guards(steps[index].Check) {
 		return ""
@@ -31,11 +32,15 @@ func (s *Service) guards(check string) bool {
 }
 
 // outcome is how a validation ends whose steps all have a verdict, and why. One
-// that failed is not good enough, whatever another could not look at.
+// that failed is not good enough, whatever another could not look at; one that
+// is excused counts for nothing.
 func outcome(steps []models.StepResult) (models.ValidationState, string) {
 	state := models.ValidationPassed
 	var reasons []string
 	for _, s := range steps {
+		if s.Excused {
+			continue
+		}
 		switch s.Verdict {
 		case models.VerdictFailed:
 			state = models.ValidationFailed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/storage"
@@ -13,6 +14,7 @@ import (
 type plan struct {
 	version  models.Version
 	revision models.PipelineRevision
+	graph    graph
 }
 
 func (s *Service) plan(ctx context.Context, v models.Validation) (p plan, err error) {
@@ -23,6 +25,7 @@ func (s *Service) plan(ctx context.Context, v models.Validation) (p plan, err er
 		p.revision, err = tx.Pipelines().Revision(v.RevisionID)
 		return err
 	})
+	p.graph = s.graph(p.revision.Pipeline.Validation.Steps)
 	return p, err
 }
 
@@ -40,21 +43,33 @@ func (s *Service) run(ctx context.Context, v models.Validation, p plan) error {
 		return err
 	}
 	go s.follow(ctx, v.ID, cancel)
-	for i := range v.Steps {
-		if v.Steps[i].Verdict != "" {
-			continue
-		}
-		result, err := s.step(ctx, v, p, i)
-		if errors.Is(context.Cause(ctx), errCancelled) {
-			return s.finish(ctx, v, models.ValidationCancelled, fmt.Sprintf("cancelled during step %q", v.Steps[i].Name))
-		}
-		if err != nil {
-			return err
-		}
-		v.Steps[i] = result
+	began := v.Steps
+	var err error
+	if v.Steps, err = s.steps(ctx, v, p); errors.Is(context.Cause(ctx), errCancelled) {
+		return s.finish(ctx, v, models.ValidationCancelled, "cancelled during "+stopped(began, v.Steps))
+	}
+	if err != nil {
+		return err
 	}
 	state, why := outcome(v.Steps)
 	return s.finish(ctx, v, state, why)
+}
+
+// stopped names the steps that a cancel stopped.
+func stopped(before, after []models.StepResult) string {
+	var names []string
+	for i, step := range after {
+		if before[i].Verdict == "" && step.Verdict == models.VerdictSkipped && step.Reason == errCancelled.Error() {
+			names = append(names, fmt.Sprintf("%q", step.Name))
+		}
+	}
+	switch len(names) {
+	case 0:
+		return "no step"
+	case 1:
+		return "step " + names[0]
+	}
+	return "steps " + strings.Join(names, ", ")
 }
 
 // finish ends a validation, also when ctx has ended.

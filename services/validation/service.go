@@ -21,6 +21,7 @@ type Service struct {
 	Datasets Datasets
 	Runner   deploy.Runner            // of the checks' own inference
 	Steps    map[string]deploy.Runner // where run: steps may run, by StepSpec.On
+	Scope    Scope                    // of variables and secrets; nil: there are none
 	Checks   []Check
 	Settings Settings
 	Doors    Doors // where run: steps speak with this server; nil: nowhere
@@ -94,7 +95,7 @@ func enqueue(tx storage.Tx, version models.Version, rev models.PipelineRevision,
 		Priority: cmp.Or(ask.Priority, models.PriorityNormal), Fresh: ask.Fresh, RepeatOf: ask.RepeatOf,
 	}
 	for _, step := range rev.Pipeline.Validation.Steps {
-		v.Steps = append(v.Steps, models.StepResult{Name: step.Name, Check: step.Check, Run: step.Run})
+		v.Steps = append(v.Steps, models.StepResult{Name: step.Name, Check: step.Check, Run: step.Run, Excused: step.ContinueOnError})
 	}
 	v, err := tx.Validations().Create(v)
 	if err != nil {

@@ -12,14 +12,19 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/mask"
 	"github.com/slipway-ml/slipway/storage"
 )
 
 // step does one step and keeps its report.
 func (s *Service) step(ctx context.Context, v models.Validation, p plan, index int) (models.StepResult, error) {
 	result := v.Steps[index]
-	if why := s.barred(v.Steps, index); why != "" {
-		result.Report, result.Reason = models.Report{Verdict: models.VerdictSkipped}, why
+	switch idle, err := s.idle(ctx, v, p, index); {
+	case err != nil:
+		return result, err
+	case idle != nil:
+		result.Report, result.Reason = models.Report{Verdict: idle.verdict}, clean(idle.why)
+		result.Excused = result.Excused || idle.excused
 		return result, s.DB.InTx(ctx, func(tx storage.Tx) error { return tx.Validations().EndStep(result) })
 	}
 	result.LogKey = logKey(v.ID, index)
@@ -30,9 +35,9 @@ func (s *Service) step(ctx context.Context, v models.Validation, p plan, index i
 	if err != nil {
 		return result, err
 	}
-	s.look(ctx, v, p, &result, log)
+	result = s.attempts(ctx, v, p, result, log)
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errCancelled) {
-		return result, errors.Join(ctx.Err(), log.file.Close()) // given back, and begun anew
+		return result, errors.Join(ctx.Err(), log.close()) // given back, and begun anew
 	}
 	if errors.Is(context.Cause(ctx), errCancelled) {
 		result.Report, result.Reason = errored(result.Report, errCancelled.Error())
@@ -55,6 +60,44 @@ func (s *Service) step(ctx context.Context, v models.Validation, p plan, index i
 	return result, nil
 }
 
+// attempts has a step look until it passes, as often as its retry allows. The
+// last attempt's report counts.
+func (s *Service) attempts(ctx context.Context, v models.Validation, p plan, first models.StepResult, log *stepLog) models.StepResult {
+	most := p.graph.steps[first.Index].Retry + 1
+	earlier := ""
+	for attempt := 1; ; attempt++ {
+		result := first
+		s.look(ctx, v, p, &result, log)
+		if result.Verdict == models.VerdictPassed && attempt > 1 {
+			result.Findings = append(result.Findings, models.Finding{
+				Severity: models.SeverityWarning, Rule: ruleFlaky, Where: result.Name,
+				Message: fmt.Sprintf("it is flaky: it passed in attempt %d of %d; before, %s", attempt, most, earlier),
+			})
+		}
+		if most > 1 {
+			result.Facts = with(result.Facts, "attempts", fmt.Sprintf("%d of %d", attempt, most))
+		}
+		if result.Verdict == models.VerdictPassed || attempt == most || ctx.Err() != nil {
+			return result
+		}
+		earlier = string(result.Verdict) + ": " + result.Reason
+		conclude(log, result.Report, result.Reason)
+		_, _ = fmt.Fprintf(log, "\n--- attempt %d of %d ---\n", attempt+1, most)
+		v.Fresh = true // the same result again would be no attempt
+	}
+}
+
+// ruleFlaky names the finding of a step that did not pass at once.
+const ruleFlaky = "flaky"
+
+func with(facts map[string]string, name, value string) map[string]string {
+	if facts == nil {
+		facts = map[string]string{}
+	}
+	facts[name] = value
+	return facts
+}
+
 // conclude writes the report's essence under the log.
 func conclude(log *stepLog, report models.Report, why string) {
 	for _, m := range report.Measurements {
@@ -75,7 +118,7 @@ func conclude(log *stepLog, report models.Report, why string) {
 // look has the step's check look, or takes what was seen before, and has the
 // report judged.
 func (s *Service) look(ctx context.Context, v models.Validation, p plan, result *models.StepResult, log *stepLog) {
-	spec := p.revision.Pipeline.Validation.Steps[result.Index]
+	spec := p.graph.steps[result.Index]
 	kind := spec.Check
 	if spec.Run != "" {
 		kind = Command
@@ -87,13 +130,23 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, result 
 	}
 	defer func() { _ = os.RemoveAll(s.stepDir(v.ID, result.Index)) }()
 	var report models.Report
+	var hidden *mask.Mask
 	err := s.patiently(ctx, log, func() (err error) {
 		defer func() {
 			if err != nil { // while it waits, others need the room
 				_ = os.RemoveAll(s.stepDir(v.ID, result.Index))
 			}
 		}()
-		subject, err := s.subject(ctx, v, p, spec, result.Index, log)
+		given, err := s.given(ctx, v, p, result.Index)
+		if err != nil {
+			return err
+		}
+		hidden = given.mask
+		log.hide(hidden)
+		if spec, err = evaluated(p.graph.steps[result.Index], given.values); err != nil {
+			return err
+		}
+		subject, err := s.subject(ctx, v, p, spec, result.Index, log, hidden)
 		if err != nil {
 			return err
 		}
@@ -117,6 +170,7 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, result 
 		}
 		return err
 	})
+	report, result.Inputs = hide(hidden, report), hideAll(hidden, result.Inputs)
 	var broken *BrokenError
 	switch {
 	case err == nil:
@@ -125,13 +179,13 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, result 
 		_, _ = fmt.Fprintf(log, "could not look: %v\n", err)
 		result.InputsKey = "" // it may have been the machine
 		report.Findings = append(report.Findings, models.Finding{
-			Severity: models.SeverityError, Where: "model", Message: broken.Error(),
+			Severity: models.SeverityError, Where: "model", Message: hidden.Text(broken.Error()),
 			Remedy: broken.Remedy,
 		})
 		result.Report, result.Reason = judge(spec, report)
 	default:
 		_, _ = fmt.Fprintf(log, "could not look: %v\n", err)
-		result.Report, result.Reason = errored(report, words(err))
+		result.Report, result.Reason = errored(report, hidden.Text(words(err)))
 	}
 	if result.Verdict == models.VerdictErrored {
 		result.InputsKey = ""

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/mask"
 	"github.com/slipway-ml/slipway/storage"
 )
 
@@ -15,7 +16,7 @@ func (s *Service) stepDir(id int64, index int) string {
 }
 
 // subject prepares what a step works on, in a new folder of its own.
-func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec models.StepSpec, index int, log *stepLog) (*Subject, error) {
+func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec models.StepSpec, index int, log *stepLog, hidden *mask.Mask) (*Subject, error) {
 	dir := s.stepDir(v.ID, index)
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, fmt.Errorf("clear the step's folder: %w", err)
@@ -27,9 +28,10 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 	subject := &Subject{
 		ID: fmt.Sprintf("validation-%d-%d", v.ID, index+1), Version: p.version, Manifest: manifest, Step: spec,
 		Settings: s.Settings, Datasets: s.Datasets, Runner: s.Runner, Log: log, Dir: dir, Progress: s.progress(ctx, v.ID, index),
+		Mask:  hidden,
 		files: s.Files, steps: s.Steps,
 	}
-	subject.attach, subject.door = s.attach(v.ID, index, dir), s.door(v.ID, index, p.version, spec)
+	subject.attach, subject.door = s.attach(v.ID, index, dir, hidden), s.door(v.ID, index, p.version, spec)
 	subject.reuse, subject.kept, subject.run = s.measured(p.version.ID), s.kept, s.trainingRun
 	subject.champions = func(ctx context.Context, against string) (*Subject, error) {
 		champion, err := s.champion(ctx, subject, against)

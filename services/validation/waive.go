@@ -74,9 +74,11 @@ func (s *Service) waivable(v models.Validation, step models.StepResult) error {
 		return models.Errorf(models.KindConflict, "step %q could not look, so nobody knows what would be waived: mend that, and validate again (%s)", step.Name, step.Reason)
 	case step.Verdict != models.VerdictFailed:
 		return models.Errorf(models.KindConflict, "step %q did not fail (it is %s): there is nothing to waive", step.Name, step.Verdict)
-	case s.guards(step.Check) && slices.ContainsFunc(v.Steps, func(o models.StepResult) bool { return o.Verdict == models.VerdictSkipped }):
+	case step.Excused:
+		return models.Errorf(models.KindConflict, "step %q has continue_on_error: there is nothing to waive", step.Name)
+	case slices.ContainsFunc(v.Steps, func(o models.StepResult) bool { return o.Verdict == models.VerdictSkipped && !o.Excused }):
 		return models.Errorf(models.KindConflict,
-			"steps were not run because %q failed, so a waiver would let pass what nobody looked at: allow in the pipeline what it found, and validate again", step.Name)
+			"steps were not run because %q failed, so a waiver would let pass what nobody looked at: mend it, or let the pipeline allow what it found, and validate again", step.Name)
 	}
 	return nil
 }

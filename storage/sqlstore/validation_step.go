@@ -32,6 +32,7 @@ type validationStepRow struct {
 	Inputs         string
 	InputsKey      string
 	ReusedFrom     int64
+	Excused        int
 	ProgressLeftMS int64 `gorm:"column:progress_left_ms"`
 }
 
@@ -40,7 +41,7 @@ func (validationStepRow) TableName() string { return "validation_step" }
 func (t validations) addStep(s models.StepResult) error {
 	row := validationStepRow{
 		ValidationID: s.ValidationID, Position: s.Index, Name: s.Name, CheckName: s.Check, Command: s.Run,
-		Measurements: "[]", Findings: "[]", Facts: "{}", Attachments: "[]", Inputs: "{}",
+		Excused: flag(s.Excused), Measurements: "[]", Findings: "[]", Facts: "{}", Attachments: "[]", Inputs: "{}",
 	}
 	if err := t.db.Create(&row).Error; err != nil {
 		return fmt.Errorf("add step %q: %w", s.Name, err)
@@ -68,7 +69,7 @@ func (r validationStepRow) model() (models.StepResult, error) {
 		ValidationID: r.ValidationID, Index: r.Position, Name: r.Name, Check: r.CheckName, Run: r.Command,
 		Report: models.Report{Verdict: r.Verdict, Key: r.MeasuredKey}, Reason: r.Reason, LogKey: r.LogKey,
 		Progress:  models.Progress{Done: r.ProgressDone, Total: r.ProgressTotal, Unit: r.ProgressUnit},
-		StartedAt: timeOf(r.StartedUS), EndedAt: timeOf(r.EndedUS), InputsKey: r.InputsKey, ReusedFrom: r.ReusedFrom,
+		StartedAt: timeOf(r.StartedUS), EndedAt: timeOf(r.EndedUS), InputsKey: r.InputsKey, ReusedFrom: r.ReusedFrom, Excused: r.Excused != 0,
 	}
 	s.Progress.Left = time.Duration(r.ProgressLeftMS) * time.Millisecond
 	err := errors.Join(json.Unmarshal([]byte(r.Measurements), &s.Measurements), json.Unmarshal([]byte(r.Findings), &s.Findings),
@@ -129,7 +130,7 @@ func (t validations) EndStep(s models.StepResult) error {
 		return err
 	}
 	return t.changeStep(s.ValidationID, s.Index, map[string]any{
-		"inputs": string(inputs), "log_key": s.LogKey, "inputs_key": s.InputsKey, "reused_from": s.ReusedFrom,
+		"inputs": string(inputs), "log_key": s.LogKey, "inputs_key": s.InputsKey, "reused_from": s.ReusedFrom, "excused": flag(s.Excused),
 		"verdict": s.Verdict, "reason": s.Reason, "measurements": string(measurements), "measured_key": s.Key,
 		"findings": string(findings), "facts": string(facts), "attachments": string(attachments), "ended_us": now.UnixMicro(),
 	})
@@ -175,4 +176,12 @@ func (t validations) Result(inputsKey string) (models.StepResult, error) {
 		return models.StepResult{}, notFound(err, "not looked at yet")
 	}
 	return row.model()
+}
+
+// flag is a truth as the databases keep it, the same on both.
+func flag(set bool) int {
+	if set {
+		return 1
+	}
+	return 0
 }

@@ -36,7 +36,7 @@ func (a *App) wireValidation(p *parts) error {
 		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Steps: a.stepRunners(p), Checks: checks.All(), Doors: p.doors,
 		Settings: validation.Settings{
 			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
-			Parallel: runtime.GOMAXPROCS(0), Server: a.db.ServerID(),
+			Parallel: runtime.GOMAXPROCS(0), StepsParallel: a.cfg.StepsParallel, Server: a.db.ServerID(),
 			ServeMemory: a.cfg.Validation.Memory << 20, Answer: a.cfg.Validation.Answer,
 			Version: Version, LogToRuns: a.cfg.LogToRuns,
 		},

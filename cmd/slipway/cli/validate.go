@@ -122,12 +122,12 @@ func followValidation(ctx context.Context, s *Streams, api *client.Client, v cli
 		}
 		for _, step := range v.Steps {
 			switch {
-			case step.State == client.StepStateRunning && step.Progress.Total > 0:
-				bar.left = time.Duration(step.RemainingSeconds * float64(time.Second))
-				bar.show(fmt.Sprintf("%d/%d %s", step.Index, len(v.Steps), step.Name), step.Progress.Done, step.Progress.Total, step.Progress.Unit)
 			case step.State == client.StepStateRunning && !begun[step.Index]:
 				begun[step.Index] = true
-				bar.begin(fmt.Sprintf("%d/%d %s", step.Index, len(v.Steps), step.Name))
+				bar.begin(running(v.Steps, step))
+			case step.State == client.StepStateRunning && step.Progress.Total > 0:
+				bar.left = time.Duration(step.RemainingSeconds * float64(time.Second))
+				bar.show(running(v.Steps, step), step.Progress.Done, step.Progress.Total, step.Progress.Unit)
 			case step.State != client.StepStatePending && step.State != client.StepStateRunning && !told[step.Index]:
 				told[step.Index] = true
 				bar.clear()
@@ -148,6 +148,21 @@ func followValidation(ctx context.Context, s *Streams, api *client.Client, v cli
 	return nil
 }
 
+// running names a step, and how many run beside it.
+func running(steps []client.ValidationStep, step client.ValidationStep) string {
+	text := fmt.Sprintf("%d/%d %s", step.Index, len(steps), step.Name)
+	others := -1
+	for _, s := range steps {
+		if s.State == client.StepStateRunning {
+			others++
+		}
+	}
+	if others > 0 {
+		text += fmt.Sprintf(" (and %d beside it)", others)
+	}
+	return text
+}
+
 // tellRepeat tells how a validation compares with the one that it repeats.
 func tellRepeat(s *Streams, r client.ValidationRepeat) {
 	switch {
@@ -163,6 +178,9 @@ func tellRepeat(s *Streams, r client.ValidationRepeat) {
 
 func tellStep(s *Streams, step client.ValidationStep) {
 	line := fmt.Sprintf("  %-9s %s  %s", step.State, step.Name, strings.Join(figures(step.Measurements), ", "))
+	if step.Excused && (step.State == client.StepStateFailed || step.State == client.StepStateErrored) {
+		line += "  (counts for nothing: continue_on_error)"
+	}
 	if step.ReusedFrom != 0 {
 		line += fmt.Sprintf("  (reused from validation %d)", step.ReusedFrom)
 	}

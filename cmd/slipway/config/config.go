@@ -38,6 +38,7 @@ type Config struct {
 	AllowSteps             []string    `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
 	Validation             Validation  `embed:"" prefix:"validation-"`
 	LogToRuns              bool        `default:"true" negatable:"" env:"SLIPWAY_LOG_TO_RUNS" help:"Write what validations measure to the MLflow runs of their versions, as metrics and tags that begin with slipway."`
+	StepsParallel          int         `default:"0" env:"SLIPWAY_STEPS_PARALLEL" help:"Steps of one validation at once, where they do not wait for each other; 0 is one for each core, at least 2."`
 	HeavyJobs              int         `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
 	SecretKey              string      `env:"SLIPWAY_SECRET_KEY,MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" help:"Key that seals secrets in the database, of at least 32 random characters; all servers on one database need the same (default: secret.key in the data folder, made at the first start)."`
 	SecretKeyOld           []string    `env:"SLIPWAY_SECRET_KEY_OLD" help:"Keys that --secret-key is to replace: what they sealed is read, until slipway secret rotate-key has sealed it anew (docs/secrets.md)."`
@@ -86,6 +87,9 @@ func (c *Config) Validate() error {
 	}
 	if !loopback(c.Host) {
 		problems = append(problems, fmt.Errorf("--host %s: without sign-in Slipway listens on loopback only (127.0.0.1, ::1, localhost)", c.Host))
+	}
+	if c.StepsParallel < 0 {
+		problems = append(problems, fmt.Errorf("--steps-parallel %d: use 1 or more, or 0 for one for each core", c.StepsParallel))
 	}
 	if c.HeavyJobs < 1 {
 		problems = append(problems, fmt.Errorf("--heavy-jobs %d: use 1 or more", c.HeavyJobs))

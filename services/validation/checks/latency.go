@@ -35,7 +35,7 @@ const minTail = 300
 // Declare implements validation.Check.
 func (Latency) Declare() pipeline.Check {
 	return pipeline.Check{
-		Name: "latency", About: "how fast it answers, and what that takes of the machine.", Dataset: pipeline.Optional,
+		Name: "latency", About: "how fast it answers, and what that takes of the machine.", Dataset: pipeline.Optional, Alone: true,
 		Compare:  []string{"p50_ms", "p90_ms"},
 		Settings: latencySettings{Concurrency: 1, Requests: 500, Rounds: 10, Warmup: 20, Starts: 3, Threads: 1},
 		Measures: []pipeline.Measure{
