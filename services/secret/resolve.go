@@ -47,19 +47,6 @@ func (v Values) Secret(name string) (Value, error) {
 	return value, nil
 }
 
-// Names are what an expression may name, vars.X and secrets.X, sorted.
-func (v Values) Names() []string {
-	var names []string
-	for _, value := range v.Vars {
-		names = append(names, "vars."+value.Name)
-	}
-	for _, value := range v.Secrets {
-		names = append(names, "secrets."+value.Name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // Mask hides every secret of the scope, also those that a run was not given:
 // it may have come by them otherwise.
 func (v Values) Mask() *mask.Mask {
@@ -86,12 +73,40 @@ func (s *Service) Resolve(ctx context.Context, model, environment string) (Value
 	})
 }
 
-// Names gives what an expression may name in an environment of a model, as
-// vars.X and secrets.X, for lint and apply (services/pipeline's Names). No
-// secret is opened.
-func (s *Service) Names(ctx context.Context, model, environment string) ([]string, error) {
-	values, err := s.applying(ctx, model, environment, func(v models.NamedValue) Value { return Value{Name: v.Name, Scope: v.Scope} })
-	return values.Names(), err
+// Names gives what an expression may name in an environment of a model, for
+// lint and apply: as they were given, sorted. No secret is opened.
+func (s *Service) Names(ctx context.Context, model, environment string) (vars, secrets []string, err error) {
+	values, err := s.applying(ctx, model, environment, func(v models.NamedValue) Value { return Value{Name: v.Name} })
+	return names(values.Vars), names(values.Secrets), err
+}
+
+func names(values map[string]Value) []string {
+	list := make([]string, 0, len(values))
+	for _, v := range values {
+		list = append(list, v.Name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Texts is the Service for those who ask for texts and no more.
+type Texts struct{ *Service }
+
+// Resolve gives the texts of Service.Resolve by name; secrets that cannot be
+// read are left out.
+func (t Texts) Resolve(ctx context.Context, model, environment string) (vars, secrets map[string]string, err error) {
+	values, err := t.Service.Resolve(ctx, model, environment)
+	return texts(values.Vars), texts(values.Secrets), err
+}
+
+func texts(values map[string]Value) map[string]string {
+	found := make(map[string]string, len(values))
+	for _, v := range values {
+		if v.Readable {
+			found[v.Name] = v.Text
+		}
+	}
+	return found
 }
 
 func (s *Service) applying(ctx context.Context, model, environment string, value func(models.NamedValue) Value) (Values, error) {

@@ -90,9 +90,13 @@ func TestTheNarrowerScopeBeatsTheWider(t *testing.T) {
 		require.True(t, models.IsKind(err, models.KindNotFound))
 		require.Equal(t, "***", values.Mask().Text("global"))
 	}
-	names, err := s.Names(t.Context(), "m", "production")
+	vars, secrets, err := s.Names(t.Context(), "m", "production")
 	require.NoError(t, err)
-	require.Equal(t, []string{"secrets.ONE", "secrets.TWO", "secrets.three", "vars.ONE", "vars.TWO", "vars.three"}, names)
+	require.Equal(t, []string{"ONE", "TWO", "three"}, vars)
+	require.Equal(t, vars, secrets)
+	texts, _, err := secret.Texts{Service: s}.Resolve(t.Context(), "m", "production")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"ONE": "global", "TWO": "model", "three": "environment"}, texts)
 }
 
 func TestWhatCannotBeKept(t *testing.T) {

@@ -41,7 +41,7 @@ func (a *App) wireValidation(p *parts) error {
 			Version: Version, LogToRuns: a.cfg.LogToRuns,
 		},
 	}
-	p.own.Pipelines = v1.Pipelines{Service: &pipeline.Service{DB: a.data, Grammar: grammar}}
+	p.own.Pipelines = v1.Pipelines{Service: &pipeline.Service{DB: a.data, Grammar: grammar, Scope: p.secrets}}
 	p.own.Datasets = v1.Datasets{Service: datasets}
 	p.own.Validations = v1.Validations{Service: validations, Reports: report.Service{Source: validations, Version: Version}}
 	p.workers = append(p.workers, validation.Registered{Service: validations}, validation.Validate{Service: validations})
