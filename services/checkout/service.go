@@ -19,7 +19,7 @@ type Service struct {
 	Runner  deploy.Runner
 	Server  string        // its id: labels what is started
 	Exit    dial.Exit     // which addresses may be reached
-	Schemes []string      // of Schemes, those that are allowed
+	Schemes []string      // of https, ssh and http, those that are allowed
 	Env     []string      // what git needs to know of this machine, such as GIT_SSL_CAINFO
 	Read    []string      // files that Env names
 	Quiet   time.Duration // after which a server that sends nothing is given up; 0: two minutes
@@ -35,6 +35,7 @@ type Request struct {
 
 // Checkout is what was fetched.
 type Checkout struct {
+	URL    string // without a secret
 	Commit string // its id, whole
 	Root   string // the folder of the repository's files
 	Dir    string // the folder that the request's path names
@@ -71,7 +72,7 @@ func (s *Service) Fetch(ctx context.Context, r Request) (Checkout, error) {
 		return Checkout{}, fmt.Errorf("make a folder for git: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(f.private) }()
-	out := Checkout{Root: filepath.Join(r.Dir, "repository")}
+	out := Checkout{URL: from.String(), Root: filepath.Join(r.Dir, "repository")}
 	_, _ = fmt.Fprintf(r.Log, "git: fetching %s of %s\n", or(r.Spec.Ref, "the default branch"), from)
 	if out.Commit, err = f.repository(ctx, from, r.Spec.Ref, out.Root, 0); err != nil {
 		return Checkout{}, err

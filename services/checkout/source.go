@@ -11,9 +11,6 @@ import (
 	"github.com/slipway-ml/slipway/models"
 )
 
-// Schemes are what a repository's URL may begin with.
-var Schemes = []string{"https", "ssh", "http"}
-
 // ports are the usual ones of schemes.
 var ports = map[string]string{"https": "443", "http": "80", "ssh": "22"}
 

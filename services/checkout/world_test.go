@@ -11,14 +11,11 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
-	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +26,7 @@ import (
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/checkout"
 	"github.com/slipway-ml/slipway/services/dial"
+	"github.com/slipway-ml/slipway/tests/testbed"
 )
 
 func TestMain(m *testing.M) {
@@ -36,16 +34,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// git does a command in a repository, as a person would.
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "git %s: %s", args, out)
-	return strings.TrimSpace(string(out))
+	return testbed.Git(t, dir, args...)
 }
 
 // write puts a file into a repository and commits it.
@@ -72,28 +63,10 @@ func repository(t *testing.T, root, name string) (dir, id string) {
 	return dir, write(t, dir, "tests/test_a.py", "def test(): pass\n")
 }
 
-// hosted serves the repositories below a folder by git's own CGI program; a
-// token, where there is one, is wanted.
+// hosted serves the repositories below a folder.
 func hosted(t *testing.T, root, token string) *httptest.Server {
 	t.Helper()
-	backend := &cgi.Handler{
-		Path: filepath.Join(git(t, "", "--exec-path"), "git-http-backend"),
-		Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null"},
-	}
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, password, _ := r.BasicAuth(); token != "" && password != token {
-			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-			http.Error(w, "no entry for "+password, http.StatusUnauthorized)
-			return
-		}
-		if protocol := r.Header.Get("Git-Protocol"); protocol != "" {
-			with := *backend
-			with.Env = append(with.Env, "GIT_PROTOCOL="+protocol)
-			with.ServeHTTP(w, r)
-			return
-		}
-		backend.ServeHTTP(w, r)
-	}))
+	server := httptest.NewTLSServer(testbed.GitHandler(t, root, token))
 	t.Cleanup(server.Close)
 	return server
 }

@@ -3,6 +3,7 @@ package pyenv
 import (
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -38,8 +39,11 @@ func FromEnv(environ []string) Settings {
 		if value == "" {
 			continue
 		}
-		if name == "PATH" {
+		switch name {
+		case "PATH":
 			s.Path = value
+		case "HOME": // where uv keeps the Pythons that it installed
+			pips["UV_PYTHON_INSTALL_DIR"] = existing(filepath.Join(value, ".local", "share", "uv", "python"))
 		}
 		if slices.Contains(taken, name) || credential {
 			values[name] = value
@@ -80,6 +84,14 @@ func FromEnv(environ []string) Settings {
 	}
 	slices.Sort(s.Env)
 	return s
+}
+
+// existing is a path, or "" where there is nothing.
+func existing(path string) string {
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
 }
 
 // place notes an index or a folder of packages; one that is not there is left

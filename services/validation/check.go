@@ -86,6 +86,9 @@ type Subject struct {
 	Dir      string                               // a folder of the step's own, removed after it
 	Progress func(done, total int64, unit string) // tells how far it is
 
+	Sources Sources
+
+	used      map[string]string // see Used
 	files     Files
 	steps     map[string]deploy.Runner
 	champions func(ctx context.Context, environment string) (*Subject, error)

@@ -23,6 +23,7 @@ type Service struct {
 	Steps    map[string]deploy.Runner // where run: steps may run, by StepSpec.On
 	Scope    Scope                    // of variables and secrets; nil: there are none
 	Checks   []Check
+	Sources  Sources // of run: steps
 	Settings Settings
 	Doors    Doors // where run: steps speak with this server; nil: nowhere
 

@@ -161,6 +161,7 @@ func (s *Service) look(ctx context.Context, v models.Validation, p plan, result 
 		if report, err = safely(stepCtx, s.Checks[at], subject); err == nil {
 			err = keepFigures(stepCtx, subject, &report)
 		}
+		defer func() { maps.Copy(result.Inputs, subject.used) }()
 		// What it is compared with may have moved on while it looked.
 		if now, moved := s.inputs(ctx, subject, s.Checks[at].Declare()); moved != nil || !maps.Equal(now, result.Inputs) {
 			result.InputsKey = ""

@@ -32,6 +32,7 @@ func (s *Service) subject(ctx context.Context, v models.Validation, p plan, spec
 		files: s.Files, steps: s.Steps,
 	}
 	subject.attach, subject.door = s.attach(v.ID, index, dir, hidden), s.door(v.ID, index, p.version, spec)
+	subject.Sources, subject.used = s.Sources, map[string]string{}
 	subject.reuse, subject.kept, subject.run = s.measured(p.version.ID), s.kept, s.trainingRun
 	subject.champions = func(ctx context.Context, against string) (*Subject, error) {
 		champion, err := s.champion(ctx, subject, against)

@@ -32,8 +32,13 @@ func (a *App) wireValidation(p *parts) error {
 			return err
 		}
 	}
+	sources, err := a.sources(p)
+	if err != nil {
+		return err
+	}
 	validations := &validation.Service{
 		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Steps: a.stepRunners(p), Checks: checks.All(), Doors: p.doors,
+		Sources: sources,
 		Settings: validation.Settings{
 			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
 			Parallel: runtime.GOMAXPROCS(0), StepsParallel: a.cfg.StepsParallel, Server: a.db.ServerID(),

@@ -37,6 +37,7 @@ type Config struct {
 	Connections            Connections `embed:""`
 	AllowSteps             []string    `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
 	Validation             Validation  `embed:"" prefix:"validation-"`
+	Sources                Sources     `embed:""`
 	LogToRuns              bool        `default:"true" negatable:"" env:"SLIPWAY_LOG_TO_RUNS" help:"Write what validations measure to the MLflow runs of their versions, as metrics and tags that begin with slipway."`
 	StepsParallel          int         `default:"0" env:"SLIPWAY_STEPS_PARALLEL" help:"Steps of one validation at once, where they do not wait for each other; 0 is one for each core, at least 2."`
 	HeavyJobs              int         `default:"2" env:"SLIPWAY_HEAVY_JOBS" help:"Validations and builds at once."`
@@ -113,6 +114,7 @@ func (c *Config) Validate() error {
 	problems = append(problems, c.Database.problems()...)
 	problems = append(problems, c.Tracing.problems()...)
 	problems = append(problems, c.Validation.problems()...)
+	problems = append(problems, c.Sources.problems()...)
 	return errors.Join(problems...)
 }
 

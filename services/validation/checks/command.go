@@ -42,6 +42,10 @@ func (c Command) Run(ctx context.Context, s *validation.Subject) (models.Report,
 	if err != nil {
 		return report, err
 	}
+	defer place.close()
+	if err := place.packages(ctx, s, &report); err != nil {
+		return report, err
+	}
 	served, err := c.serve(ctx, s)
 	if broken := (*validation.BrokenError)(nil); errors.As(err, &broken) {
 		report.Findings = append(report.Findings, problem("model", "%s", broken.Error()))

@@ -26,6 +26,8 @@ type place struct {
 	write  []string               // folders besides work
 	reach  []string               // addresses host:port of this machine
 	found  map[string]fs.FileInfo // what of its reports was there before
+
+	closers []func()
 }
 
 // newPlace prepares the folders and the environment of a command.
@@ -42,7 +44,12 @@ func newPlace(ctx context.Context, s *validation.Subject) (*place, error) {
 	if p.model, err = s.Folder(ctx); err != nil {
 		return nil, err
 	}
-	if p.work, err = workspace(ctx, s); err != nil {
+	if s.Step.Git != nil {
+		p.work, err = p.fetch(ctx, s)
+	} else {
+		p.work, err = workspace(ctx, s)
+	}
+	if err != nil {
 		return nil, err
 	}
 	p.found = map[string]fs.FileInfo{}
@@ -97,9 +104,12 @@ func (p *place) reaches(name, address string) {
 	}
 }
 
+// usualPath is where programs are.
+const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 // python puts the folder of the configured Python first.
 func (p *place) python(program string) {
-	path := "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	path := usualPath
 	if found, err := exec.LookPath(program); err == nil && filepath.IsAbs(found) {
 		bin := filepath.Dir(found)
 		path = bin + ":" + path
