@@ -89,26 +89,6 @@ func names(values map[string]Value) []string {
 	return list
 }
 
-// Texts is the Service for those who ask for texts and no more.
-type Texts struct{ *Service }
-
-// Resolve gives the texts of Service.Resolve by name; secrets that cannot be
-// read are left out.
-func (t Texts) Resolve(ctx context.Context, model, environment string) (vars, secrets map[string]string, err error) {
-	values, err := t.Service.Resolve(ctx, model, environment)
-	return texts(values.Vars), texts(values.Secrets), err
-}
-
-func texts(values map[string]Value) map[string]string {
-	found := make(map[string]string, len(values))
-	for _, v := range values {
-		if v.Readable {
-			found[v.Name] = v.Text
-		}
-	}
-	return found
-}
-
 func (s *Service) applying(ctx context.Context, model, environment string, value func(models.NamedValue) Value) (Values, error) {
 	var all []models.NamedValue
 	err := s.DB.View(ctx, func(tx storage.Tx) error {

@@ -94,9 +94,6 @@ func TestTheNarrowerScopeBeatsTheWider(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"ONE", "TWO", "three"}, vars)
 	require.Equal(t, vars, secrets)
-	texts, _, err := secret.Texts{Service: s}.Resolve(t.Context(), "m", "production")
-	require.NoError(t, err)
-	require.Equal(t, map[string]string{"ONE": "global", "TWO": "model", "three": "environment"}, texts)
 }
 
 func TestWhatCannotBeKept(t *testing.T) {
