@@ -18,7 +18,7 @@ import (
 
 // sources are where run: steps have their repositories and packages from.
 func (a *App) sources(p *parts) (validation.Sources, error) {
-	cache, err := filepath.Abs(filepath.Join(a.cfg.DataDir, "cache", "python"))
+	cache, err := filepath.Abs(a.cfg.Sources.Environments)
 	if err != nil {
 		return validation.Sources{}, err
 	}

@@ -45,7 +45,7 @@ type looked struct {
 // Run looks.
 func (d *Doctor) Run(ctx context.Context, s *Streams) error {
 	var missing []string
-	for _, l := range []looked{d.dataDir(), d.artifacts(ctx), d.runtime(ctx), d.onnxruntime(), d.python(ctx), d.docker(ctx), d.server(ctx)} {
+	for _, l := range []looked{d.dataDir(), d.artifacts(ctx), d.runtime(ctx), d.onnxruntime(), d.python(ctx), d.uv(ctx), d.git(ctx), d.docker(ctx), d.server(ctx)} {
 		switch {
 		case l.err == nil:
 			s.printf("ok       %-13s %s", l.what, l.found)
@@ -126,6 +126,24 @@ func (d *Doctor) onnxruntime() looked {
 func (d *Doctor) python(ctx context.Context) looked {
 	l := looked{what: "Python", without: "steps such as run: pytest cannot run: install it, or name one by --python"}
 	l.found, l.err = output(ctx, d.Python, "--version")
+	return l
+}
+
+func (d *Doctor) uv(ctx context.Context) looked {
+	l := looked{what: "uv", without: "steps with python: or requirements: cannot run: run make build, put uv beside slipway, or install it (pip install uv)"}
+	program, err := d.beside("uv")
+	if err != nil {
+		program = "uv"
+	}
+	if l.found, l.err = output(ctx, program, "--version"); l.err == nil && err == nil {
+		l.found += ", " + program
+	}
+	return l
+}
+
+func (d *Doctor) git(ctx context.Context) looked {
+	l := looked{what: "git", without: "steps with git: cannot run: install it (apt-get install git)"}
+	l.found, l.err = output(ctx, "git", "--version")
 	return l
 }
 

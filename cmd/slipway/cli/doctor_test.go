@@ -36,7 +36,7 @@ func TestDoctor(t *testing.T) {
 	}{
 		"all is there": {
 			true, "data", "unix://" + socket, exitOK,
-			[]string{"ok       data folder", "ok       slipway-serve", "ok       ONNX Runtime", "ok       Python        a python", "API 1.41", "ok       server"},
+			[]string{"ok       data folder", "ok       slipway-serve", "ok       ONNX Runtime", "ok       Python        a python", "ok       uv            uv 1.2.3, /", "ok       git           git version", "API 1.41", "ok       server"},
 		},
 		"without Docker it goes on": {
 			true, "deep/below/data", "unix:///nowhere/docker.sock", exitOK,
@@ -58,6 +58,7 @@ func TestDoctor(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
 			if tc.runtime {
 				script(t, filepath.Join(dir, "slipway-serve"), "exit 0")
+				script(t, filepath.Join(dir, "uv"), "echo uv 1.2.3")
 				require.NoError(t, os.WriteFile(filepath.Join(dir, "libonnxruntime.so"), nil, 0o600))
 			}
 			var out bytes.Buffer

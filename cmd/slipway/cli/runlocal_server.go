@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/slipway-ml/slipway/cmd/slipway/app"
@@ -26,8 +27,19 @@ type local struct {
 func (r *RunLocal) settings() config.Config {
 	return config.Config{
 		Host: "127.0.0.1", ServeArtifacts: true, LogToRuns: true, HeavyJobs: 1,
-		Python: r.Python, AllowSteps: r.AllowSteps, DockerHost: r.DockerHost, RuntimeDir: r.RuntimeDir,
+		Sources: config.Sources{AllowPrivateIPs: true, Environments: localEnvironments()},
+		Python:  r.Python, AllowSteps: r.AllowSteps, DockerHost: r.DockerHost, RuntimeDir: r.RuntimeDir,
 	}
+}
+
+// localEnvironments is where this user's Python environments are kept from run
+// to run; "" where there is no such place.
+func localEnvironments() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "slipway", "python")
 }
 
 // startLocal starts a server on a free port of loopback. The caller closes it.

@@ -73,6 +73,7 @@ func (c *Config) Fill() {
 		c.RefuseLongValues = true
 	}
 	c.Connections.fill()
+	c.Sources.fill(c.DataDir)
 	if c.RuntimeDir == "" {
 		if self, err := os.Executable(); err == nil {
 			c.RuntimeDir = filepath.Dir(self)

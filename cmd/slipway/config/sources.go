@@ -1,8 +1,8 @@
 package config
 
 import (
-	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -15,6 +15,20 @@ type Sources struct {
 	GitAllowedSchemes []string `default:"https,ssh" env:"SLIPWAY_GIT_ALLOWED_SCHEMES" help:"Schemes of the repositories that run: steps work on: https, ssh, http."`
 	AllowPrivateIPs   bool     `name:"sources-allow-private-ips" env:"SLIPWAY_SOURCES_ALLOW_PRIVATE_IPS" help:"Fetch repositories and packages from addresses that are not public, too (docs/sources.md)."`
 	EnvironmentCache  int      `default:"10" env:"SLIPWAY_ENVIRONMENT_CACHE" help:"GiB of Python environments that are kept on this machine, with the packages that they are made of."`
+	Environments      string   `kong:"-"` // their folder (default: in the data folder)
+}
+
+// fill gives what nobody set the standard.
+func (s *Sources) fill(dataDir string) {
+	if len(s.GitAllowedSchemes) == 0 {
+		s.GitAllowedSchemes = []string{"https", "ssh"}
+	}
+	if s.EnvironmentCache == 0 {
+		s.EnvironmentCache = 10
+	}
+	if s.Environments == "" {
+		s.Environments = filepath.Join(dataDir, "cache", "python")
+	}
 }
 
 func (s Sources) problems() (problems []error) {
@@ -23,8 +37,8 @@ func (s Sources) problems() (problems []error) {
 			problems = append(problems, fmt.Errorf("--git-allowed-schemes %s: use %s", scheme, strings.Join(gitSchemes, ", ")))
 		}
 	}
-	if s.EnvironmentCache < 1 {
-		problems = append(problems, errors.New("--environment-cache: use 1 or more"))
+	if s.EnvironmentCache < 0 {
+		problems = append(problems, fmt.Errorf("--environment-cache %d: use 1 or more", s.EnvironmentCache))
 	}
 	return problems
 }
