@@ -86,7 +86,7 @@ func (t *Target) reason(ctx context.Context, id string, c container.InspectRespo
 // List implements deploy.Target.
 func (t *Target) List(ctx context.Context, server string) ([]deploy.Instance, error) {
 	found, err := t.engine.ContainerList(ctx, container.ListOptions{
-		All: true, Filters: filters.NewArgs(filters.Arg("label", labelServer+"="+server)),
+		All: true, Filters: filters.NewArgs(filters.Arg("label", labelServer+"="+server), filters.Arg("label", labelInstance)),
 	})
 	if err != nil {
 		return nil, translate(err, "list containers")

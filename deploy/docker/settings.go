@@ -21,6 +21,8 @@ const (
 	labelEnvironment = "slipway.environment"
 	labelRelease     = "slipway.release"
 	labelImage       = "slipway.image" // the digest of its manifest
+	labelRun         = "slipway.run"   // of a container that is no instance, but a run
+	labelControl     = "slipway.control"
 )
 
 // port is where an image's server listens.

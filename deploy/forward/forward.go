@@ -23,13 +23,13 @@ func Serve(l net.Listener, dial func() (net.Conn, error)) {
 				return
 			}
 			defer out.Close()
-			join(in, out)
+			Join(in, out)
 		}()
 	}
 }
 
-// join copies both ways until both ends have said all.
-func join(a, b net.Conn) {
+// Join copies both ways until both ends have said all.
+func Join(a, b net.Conn) {
 	var both sync.WaitGroup
 	both.Go(func() { copyTo(a, b) })
 	both.Go(func() { copyTo(b, a) })

@@ -162,6 +162,10 @@ func mapped(file string, r users) bool {
 	return false
 }
 
+// FreeUser gives a user id, and group id, that is nobody's, for a run to be; 0
+// where this process may not make it so.
+func FreeUser() int { return thisMachine().users.pick() }
+
 // pick gives one of them; 0 where there are none. They are so many that two
 // runs at once are not the same, and were they, their views would keep them
 // apart.

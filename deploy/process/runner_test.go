@@ -17,8 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/deploy"
+	"github.com/slipway-ml/slipway/deploy/deploytest"
 	"github.com/slipway-ml/slipway/deploy/process"
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/tests/testbed"
 )
 
 // shell is a run of a shell script in a folder of its own.
@@ -282,4 +284,17 @@ func TestARunOfTheServersOwnUser(t *testing.T) {
 	info, err := os.Stat(filepath.Join(kept, "x"))
 	require.NoError(t, err)
 	require.EqualValues(t, os.Geteuid(), info.Sys().(*syscall.Stat_t).Uid)
+}
+
+func TestAttacks(t *testing.T) {
+	t.Parallel()
+	data, server, python := t.TempDir(), "attack-"+strconv.Itoa(os.Getpid()), testbed.BasePython(t)
+	deploytest.Attack(t, &deploytest.Arena{
+		Runner: process.Runner{Private: []string{data}, Read: []string{filepath.Dir(filepath.Dir(python))}},
+		Data:   data, Server: server, Python: python,
+		Left: func(t *testing.T) int {
+			t.Helper()
+			return marked(t, "slipway-supervise\x00"+server) + marked(t, "600.5")
+		},
+	})
 }

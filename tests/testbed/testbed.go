@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -71,6 +72,16 @@ func Python(t testing.TB) string {
 		Missing(t, "the Python environment", "make python")
 	}
 	return python
+}
+
+// BasePython is the interpreter that Python's environment was made with.
+func BasePython(t testing.TB) string {
+	t.Helper()
+	out, err := exec.Command(Python(t), "-c", "import os, sys; print(os.path.join(sys.base_prefix, 'bin', 'python3'))").Output()
+	if err != nil {
+		t.Fatalf("ask for the Python of the environment: %v", err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // Cache is the folder that holds what was fetched and built for the tests:
