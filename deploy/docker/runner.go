@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,9 +27,10 @@ import (
 
 // RunnerOptions are what a Runner needs.
 type RunnerOptions struct {
-	Host string // the Engine's address; "" for the usual one. It is on this machine: it mounts this machine's folders
-	Init string // a static program whose main calls Init first; "" for this one
-	Work string // a folder for what is shared with runs while they last; "" for the system's temporary one
+	Host  string // the Engine's address; "" for the usual one. It is on this machine: it mounts this machine's folders
+	Init  string // a static program whose main calls Init first; "" for this one
+	Image string // of runs that name none
+	Work  string // a folder for what is shared with runs while they last; "" for the system's temporary one
 }
 
 // Runner does runs as containers.
@@ -85,6 +87,7 @@ func (r *Runner) Start(ctx context.Context, spec deploy.RunSpec) (deploy.Process
 }
 
 func (r *Runner) start(ctx context.Context, spec deploy.RunSpec) (*contained, error) {
+	spec.Image = cmp.Or(spec.Image, r.Image)
 	if err := r.check(spec); err != nil {
 		return nil, err
 	}
@@ -115,7 +118,7 @@ func (r *Runner) check(spec deploy.RunSpec) error {
 	case len(spec.Command) == 0 || spec.Command[0] == "":
 		return models.Errorf(models.KindInvalid, "run %q has no command", spec.ID)
 	case spec.Image == "":
-		return models.Errorf(models.KindInvalid, "run %q names no image: image says which container it runs in", spec.ID)
+		return models.Errorf(models.KindInvalid, "run %q names no image: image says which container it runs in, or --step-image for all that say none", spec.ID)
 	case !filepath.IsAbs(spec.Dir):
 		return models.Errorf(models.KindInvalid, "the working folder %q of run %q is no absolute path", spec.Dir, spec.ID)
 	case spec.AsServer:

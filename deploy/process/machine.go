@@ -62,6 +62,9 @@ func (m machine) lacks() []string {
 // tryApart starts a helper in namespaces of its own, which looks whether it can
 // build a run's view.
 func tryApart(u users) error {
+	if err := notSupervising(); err != nil {
+		return err
+	}
 	orders, orderWriter, err := os.Pipe()
 	if err != nil {
 		return err

@@ -27,6 +27,10 @@ func mediaType(text []byte, contentType string) string {
 
 // Grammar parses and lints documents.
 type Grammar struct {
+	// Steps are where run: steps may run, for what a server lints; nil where that
+	// is not known.
+	Steps []string
+
 	schema compiled
 	checks map[string]Check
 }

@@ -48,6 +48,7 @@ func (g *Grammar) stepRules(t *tree, doc document) {
 		environmentNames(t, path+".env", step.Env)
 		if step.Run != "" {
 			runRules(t, path, step)
+			g.whereRules(t, path, step)
 			continue // a command measures what it likes
 		}
 		parts := ownRules(t, path, check, stepAt(t, i))

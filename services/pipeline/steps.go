@@ -135,6 +135,19 @@ func runRules(t *tree, at string, step stepDoc) {
 	}
 }
 
+// whereRules refuses a place where this server runs no steps.
+func (g *Grammar) whereRules(t *tree, at string, step stepDoc) {
+	on := cmp.Or(step.On, models.StepsProcess)
+	if g.Steps == nil || slices.Contains(g.Steps, on) {
+		return
+	}
+	hint := ""
+	if len(g.Steps) > 0 {
+		hint = "; on: " + strings.Join(g.Steps, " or ") + " is allowed"
+	}
+	t.at(at+".on", "run: steps may not run on %s on this server (--allow-steps %s allows them)%s", on, on, hint)
+}
+
 // inside refuses paths that lead out of the working folder. What an expression
 // makes of one is looked at when the step runs.
 func inside(t *tree, at, file string) {

@@ -172,3 +172,34 @@ func TestLintOfExpressions(t *testing.T) {
 		})
 	}
 }
+
+func TestAStepIsRefusedWhereTheServerRunsNone(t *testing.T) {
+	t.Parallel()
+	const doc = "model: m\nvalidation:\n  steps:\n    - run: \"true\"\n      on: docker\n    - run: \"true\"\n      name: second\n"
+	for name, tc := range map[string]struct {
+		steps []string
+		want  []string
+	}{
+		"where it is not known all is fine": {nil, nil},
+		"where both are allowed, too":       {[]string{"docker", "process"}, nil},
+		"process alone": {[]string{"process"}, []string{
+			"5:11: run: steps may not run on docker on this server (--allow-steps docker allows them); on: process is allowed",
+		}},
+		"neither": {[]string{}, []string{
+			"5:11: run: steps may not run on docker on this server (--allow-steps docker allows them)",
+			"6:7: run: steps may not run on process on this server (--allow-steps process allows them)",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := grammar(t)
+			g.Steps = tc.steps
+			_, problems := g.Parse([]byte(doc), pipeline.YAML, nil)
+			var got []string
+			for _, p := range problems {
+				got = append(got, p.String())
+			}
+			require.Equal(t, tc.want, got)
+		})
+	}
+}

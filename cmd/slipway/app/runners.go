@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/deploy"
+	"github.com/slipway-ml/slipway/deploy/docker"
 	"github.com/slipway-ml/slipway/deploy/process"
 	"github.com/slipway-ml/slipway/models"
 )
@@ -38,15 +41,33 @@ func pythonFolders(python string) []string {
 	return all
 }
 
-// stepRunners are those that run: steps may use.
-func (a *App) stepRunners(p *parts) map[string]deploy.Runner {
-	allowed := map[string]deploy.Runner{}
+// wireRunners makes the runners: of the checks' own inference, and of run:
+// steps by where they run.
+func (a *App) wireRunners(p *parts) error {
+	p.runner, p.steps = a.processRunner(), map[string]deploy.Runner{}
 	for _, on := range a.cfg.AllowSteps {
-		if on == models.StepsProcess {
-			allowed[on] = p.runner
+		switch on {
+		case models.StepsProcess:
+			p.steps[on] = p.runner
+		case models.StepsDocker:
+			work := filepath.Join(a.cfg.DataDir, "work")
+			if err := os.MkdirAll(work, 0o750); err != nil {
+				return err
+			}
+			work, err := filepath.Abs(work)
+			if err != nil {
+				return err
+			}
+			r, err := docker.NewRunner(docker.RunnerOptions{Host: a.cfg.DockerHost, Image: a.cfg.StepImage, Work: work})
+			if err != nil {
+				return err
+			}
+			p.steps[on] = r
+			p.stop = append(p.stop, func(context.Context) error { return r.Close() })
 		}
 	}
-	return allowed
+	p.work = append(p.work, a.cleanRuns(p))
+	return nil
 }
 
 // cleanTime bounds the wait for runs of an earlier life, which end by
@@ -54,13 +75,23 @@ func (a *App) stepRunners(p *parts) map[string]deploy.Runner {
 const cleanTime = 10 * time.Second
 
 // cleanRuns waits at the start until nothing of an earlier life writes into
-// the folders of steps that are begun anew.
+// the folders of steps that are begun anew, and says what runs here are not
+// kept from.
 func (a *App) cleanRuns(p *parts) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, cleanTime)
 		defer cancel()
-		if err := p.runner.Clean(ctx, a.db.ServerID()); err != nil {
-			a.log.WarnContext(ctx, "earlier runs are still ending", "error", err)
+		runners := maps.Clone(p.steps)
+		runners[models.StepsProcess] = p.runner
+		for on, r := range runners {
+			if err := r.Clean(ctx, a.db.ServerID()); err != nil {
+				a.log.WarnContext(ctx, "earlier runs are still ending", "on", on, "error", err)
+			}
+		}
+		for on, r := range p.steps {
+			if lacks := r.Lacks(); len(lacks) > 0 {
+				a.log.WarnContext(ctx, "what run: steps are not kept from on this machine", "on", on, "lacks", strings.Join(lacks, "; "))
+			}
 		}
 		return nil
 	}

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"maps"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,10 @@ func (a *App) wireValidation(p *parts) error {
 	if err != nil {
 		return err
 	}
+	grammar.Steps = slices.Sorted(maps.Keys(p.steps))
+	if grammar.Steps == nil {
+		grammar.Steps = []string{} // none
+	}
 	work, err := filepath.Abs(filepath.Join(a.cfg.DataDir, "work"))
 	if err != nil {
 		return err
@@ -37,7 +43,7 @@ func (a *App) wireValidation(p *parts) error {
 		return err
 	}
 	validations := &validation.Service{
-		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Steps: a.stepRunners(p), Checks: checks.All(), Doors: p.doors,
+		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Steps: p.steps, Checks: checks.All(), Doors: p.doors,
 		Sources: sources,
 		Settings: validation.Settings{
 			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
@@ -50,6 +56,5 @@ func (a *App) wireValidation(p *parts) error {
 	p.own.Datasets = v1.Datasets{Service: datasets}
 	p.own.Validations = v1.Validations{Service: validations, Reports: report.Service{Source: validations, Version: Version}}
 	p.workers = append(p.workers, validation.Registered{Service: validations}, validation.Validate{Service: validations})
-	p.work = append(p.work, a.cleanRuns(p))
 	return nil
 }

@@ -33,7 +33,8 @@ const Version = "0.1.0"
 // workers of jobs, what starts with the server and what stops with it.
 type parts struct {
 	blobs   blob.Store
-	runner  deploy.Runner
+	runner  deploy.Runner            // of inference
+	steps   map[string]deploy.Runner // of run: steps
 	targets targets.Targets
 
 	artifacts *artifact.Service
@@ -53,8 +54,11 @@ type parts struct {
 // wire builds the services on the back-ends, each knowing the others only by
 // the small interfaces it declares. Each capability has a function here.
 func (a *App) wire(ctx context.Context) (*parts, error) {
-	p := &parts{runner: a.processRunner(), doors: &api.Doors{Tokens: access.NewSteps(a.data), Log: a.log}}
+	p := &parts{doors: &api.Doors{Tokens: access.NewSteps(a.data), Log: a.log}}
 	if err := a.wireStore(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := a.wireRunners(p); err != nil {
 		return nil, err
 	}
 	var err error

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/deploy/process"
 )
 
 // Doctor is the command slipway doctor.
@@ -45,7 +46,7 @@ type looked struct {
 // Run looks.
 func (d *Doctor) Run(ctx context.Context, s *Streams) error {
 	var missing []string
-	for _, l := range []looked{d.dataDir(), d.artifacts(ctx), d.runtime(ctx), d.onnxruntime(), d.python(ctx), d.uv(ctx), d.git(ctx), d.docker(ctx), d.server(ctx)} {
+	for _, l := range []looked{d.dataDir(), d.artifacts(ctx), d.runtime(ctx), d.onnxruntime(), d.python(ctx), d.uv(ctx), d.git(ctx), isolation(), d.docker(ctx), d.server(ctx)} {
 		switch {
 		case l.err == nil:
 			s.printf("ok       %-13s %s", l.what, l.found)
@@ -144,6 +145,18 @@ func (d *Doctor) uv(ctx context.Context) looked {
 func (d *Doctor) git(ctx context.Context) looked {
 	l := looked{what: "git", without: "steps with git: cannot run: install it (apt-get install git)"}
 	l.found, l.err = output(ctx, "git", "--version")
+	return l
+}
+
+// isolation tells what run: steps on process are not kept from.
+func isolation() looked {
+	l := looked{
+		what: "isolation", found: "run: steps on process have a user, namespaces and a network of their own",
+		without: "let only trusted steps run on process (docs/isolation.md)",
+	}
+	if lacks := (process.Runner{}).Lacks(); len(lacks) > 0 {
+		l.err = errors.New(strings.Join(lacks, "; "))
+	}
 	return l
 }
 

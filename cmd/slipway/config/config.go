@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,7 +36,8 @@ type Config struct {
 	AllowedHosts           []string    `env:"SLIPWAY_ALLOWED_HOSTS,MLFLOW_SERVER_ALLOWED_HOSTS" help:"Host names that requests may carry beside loopback's; *.example.org takes any below it."`
 	MLflowUI               string      `name:"mlflow-ui" env:"SLIPWAY_MLFLOW_UI" type:"path" help:"Folder of MLflow's built web interface (mlflow/server/js/build of an installed mlflow), served at /."`
 	Connections            Connections `embed:""`
-	AllowSteps             []string    `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
+	AllowSteps             []string    `env:"SLIPWAY_ALLOW_STEPS" placeholder:"PLACE,…" help:"Where run: steps may run: process, docker, or none (default: process while --host is a loopback address, else none; docs/isolation.md)."`
+	StepImage              string      `env:"SLIPWAY_STEP_IMAGE" help:"Image of run: steps on docker that name none."`
 	Validation             Validation  `embed:"" prefix:"validation-"`
 	Sources                Sources     `embed:""`
 	LogToRuns              bool        `default:"true" negatable:"" env:"SLIPWAY_LOG_TO_RUNS" help:"Write what validations measure to the MLflow runs of their versions, as metrics and tags that begin with slipway."`
@@ -51,6 +53,13 @@ type Config struct {
 	Tracing                Tracing     `embed:"" prefix:"otlp-"`
 	LogLevel               string      `default:"info" enum:"debug,info,warn,error" env:"SLIPWAY_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
 }
+
+// The values of AllowSteps.
+const (
+	stepsProcess = "process"
+	stepsDocker  = "docker"
+	stepsNone    = "none"
+)
 
 // Fill completes what follows from other settings.
 func (c *Config) Fill() {
@@ -71,6 +80,12 @@ func (c *Config) Fill() {
 	}
 	if c.TruncateLongValues != nil && !*c.TruncateLongValues {
 		c.RefuseLongValues = true
+	}
+	if len(c.AllowSteps) == 0 {
+		c.AllowSteps = []string{stepsNone}
+		if loopback(c.Host) {
+			c.AllowSteps = []string{stepsProcess}
+		}
 	}
 	c.Connections.fill()
 	c.Sources.fill(c.DataDir)
@@ -100,9 +115,12 @@ func (c *Config) Validate() error {
 		problems = append(problems, fmt.Errorf("--dataset-cache %d: use 0 or more", c.DatasetCache))
 	}
 	for _, where := range c.AllowSteps {
-		if where != "process" {
-			problems = append(problems, fmt.Errorf("--allow-steps %s: use process", where))
+		if !slices.Contains([]string{stepsProcess, stepsDocker, stepsNone}, where) {
+			problems = append(problems, fmt.Errorf("--allow-steps %s: use process, docker or both, or none", where))
 		}
+	}
+	if len(c.AllowSteps) > 1 && slices.Contains(c.AllowSteps, stepsNone) {
+		problems = append(problems, errors.New("--allow-steps none: it goes alone"))
 	}
 	if c.ArtifactsOnly && !c.ServeArtifacts {
 		problems = append(problems, errors.New("--artifacts-only: it goes without --no-serve-artifacts"))
