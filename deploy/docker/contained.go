@@ -125,7 +125,7 @@ func (c *contained) follow(ctx context.Context) {
 	case <-c.copied:
 	case <-time.After(lastOutput):
 	}
-	if err := c.remove(); err != nil && c.lost == nil {
+	if err := c.remove(ctx); err != nil && c.lost == nil {
 		c.result.Detail += "; " + err.Error()
 	}
 }
@@ -194,8 +194,8 @@ func (c *contained) kill(ctx context.Context) {
 }
 
 // remove leaves nothing of a run but what it wrote to its folders.
-func (c *contained) remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+func (c *contained) remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 	defer cancel()
 	var errs []error
 	if c.init != nil {

@@ -87,7 +87,7 @@ func (c *controls) take(conn net.Conn, reach []string) {
 		c.inits <- conn
 		return
 	case err == nil && slices.Contains(reach, what):
-		if out, err := net.DialTimeout("tcp", what, 10*time.Second); err == nil {
+		if out, err := (&net.Dialer{Timeout: 10 * time.Second}).Dial("tcp", what); err == nil {
 			forward.Join(conn, out)
 			_ = out.Close()
 		}

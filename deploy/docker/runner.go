@@ -107,7 +107,7 @@ func (r *Runner) start(ctx context.Context, spec deploy.RunSpec) (*contained, er
 	}
 	err := c.begin(ctx, user)
 	if err != nil {
-		return nil, errors.Join(err, c.remove())
+		return nil, errors.Join(err, c.remove(ctx))
 	}
 	go c.follow(ctx)
 	return c, nil
