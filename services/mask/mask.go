@@ -110,8 +110,8 @@ func (m *Mask) find(text []byte) (found []span, hold int) {
 		rest := text[anchor.Start:]
 		for _, p := range m.patterns[anchor.PatternID] {
 			if len(p) > len(rest) {
-				if p[:len(rest)] == string(rest) {
-					hold = min(hold, anchor.Start)
+				if anchor.Start < hold && p[:len(rest)] == string(rest) {
+					hold = anchor.Start
 				}
 				continue
 			}

@@ -36,7 +36,7 @@ func run(t *testing.T, stdin, program string, args ...string) string {
 // TestFormsOfPython masks what Python's own libraries make of a secret.
 func TestFormsOfPython(t *testing.T) {
 	t.Parallel()
-	for _, secret := range []string{"plain-password", awkward, "first line\nsecond 'line'\n\tthird \"line\"", "{\"user\": \"somebody\", \"password\": \"it's a \\u00e9\"}", "''quotes''"} {
+	for _, secret := range []string{"plain-password", awkward, "Schlüssel € 🔑 l'été", "first line\nsecond 'line'\n\tthird \"line\"", "{\"user\": \"somebody\", \"password\": \"it's a \\u00e9\"}", "''quotes''"} {
 		m := mask.New(secret)
 		for entry := range strings.SplitSeq(strings.TrimSuffix(run(t, secret, testbed.Python(t), "testdata/forms.py"), "\n"), "\n") {
 			name, form, whole := strings.Cut(entry, "|")
@@ -52,13 +52,14 @@ func TestFormsOfPython(t *testing.T) {
 func TestFormsOfShells(t *testing.T) {
 	t.Parallel()
 	bash := testbed.Program(t, "bash")
-	for _, secret := range []string{awkward, "don''t tell", "tab\tand bell\a", "two words", "first line\nsecond 'line'", "~home#{x}"} {
+	for _, secret := range []string{awkward, "don''t tell", "tab\tand bell\a", "two words", "first line\nsecond 'line'", "~home#{x}", "clé secrète"} {
 		m := mask.New(secret)
 		for name, out := range map[string]string{
 			"bash -x":        run(t, "", bash, "-c", `set -x; : "$1"`, "bash", secret),
 			"bash -x inside": run(t, "", bash, "-c", `set -x; : "token=$1"`, "bash", secret),
 			"sh -x":          run(t, "", testbed.Program(t, "sh"), "-c", `set -x; : "$1"`, "sh", secret),
 			"printf %q":      run(t, "", bash, "-c", `printf '%q\n' "$1"`, "bash", secret),
+			"printf in C":    run(t, "", bash, "-c", `LC_ALL=C; printf '%q\n' "$1"`, "bash", secret),
 			"printf inside":  run(t, "", bash, "-c", `printf '%q\n' "token=$1"`, "bash", secret),
 			"declare -p":     run(t, "", bash, "-c", `x=$1; declare -p x`, "bash", secret),
 			"set":            run(t, "", bash, "-c", `x=$1; set | grep -a -A2 ^x=`, "bash", secret),

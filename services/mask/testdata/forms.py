@@ -19,6 +19,8 @@ forms = {
     "json unicode": json.dumps(secret, ensure_ascii=False),
     "json in json": json.dumps(json.dumps(secret, ensure_ascii=False), ensure_ascii=False),
     "repr": repr(secret),
+    "ascii": ascii(secret),
+    "bytes": repr(raw).removeprefix("b"),
     "shlex": shlex.quote(secret),
     "html": html.escape(secret),
     "html text": html.escape(secret, quote=False),
