@@ -11,8 +11,8 @@ import (
 	"github.com/rhysd/actionlint"
 )
 
-// Object is a value with names; those of JSON are nil, bool, float64, string,
-// []any and Object.
+// Object is a value with names. Values are nil, bool, float64, string, []any and
+// Object; an error is one that cannot be had, and is told where it is named.
 type Object = map[string]any
 
 // Values are what a template's names stand for.
@@ -112,13 +112,17 @@ type starred []any
 func (v Values) below(n actionlint.ExprNode, of any, name string) (any, error) {
 	switch of := of.(type) {
 	case Object:
-		if value, ok := of[name]; ok {
-			return value, nil
-		}
+		value, ok := of[name]
 		for _, known := range slices.Sorted(maps.Keys(of)) {
-			if strings.EqualFold(known, name) {
-				return of[known], nil
+			if !ok && strings.EqualFold(known, name) {
+				value, ok = of[known], true
 			}
+		}
+		if err, broken := value.(error); broken {
+			return nil, err
+		}
+		if ok {
+			return value, nil
 		}
 	case starred:
 		some := starred{}

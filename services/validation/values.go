@@ -16,7 +16,13 @@ import (
 type Scope interface {
 	// Resolve gives what a model's steps may use: environment is "" for what is
 	// the model's and what is global.
-	Resolve(ctx context.Context, model, environment string) (vars, secrets map[string]string, err error)
+	Resolve(ctx context.Context, model, environment string) (Resolved, error)
+}
+
+// Resolved are variables and secrets by their names.
+type Resolved struct {
+	Vars, Secrets map[string]string
+	Unreadable    map[string]error // secrets that cannot be opened, and why
 }
 
 // given is what a step's expressions stand for, and the mask of every secret in
@@ -28,13 +34,13 @@ type given struct {
 
 // given gathers what a step may name when it begins.
 func (s *Service) given(ctx context.Context, v models.Validation, p plan, index int) (g given, err error) {
-	var vars, secrets map[string]string
+	var scope Resolved
 	if s.Scope != nil {
-		if vars, secrets, err = s.Scope.Resolve(ctx, p.version.Model, ""); err != nil {
+		if scope, err = s.Scope.Resolve(ctx, p.version.Model, ""); err != nil {
 			return g, err
 		}
 	}
-	g.mask = mask.New(slices.Collect(maps.Values(secrets))...)
+	g.mask = mask.New(slices.Collect(maps.Values(scope.Secrets))...)
 	spec := p.graph.steps[index]
 	if spec.If == "" && !slices.ContainsFunc(fieldsOf(&spec), func(f field) bool { return strings.Contains(*f.text, "${{") }) {
 		return g, nil
@@ -48,9 +54,13 @@ func (s *Service) given(ctx context.Context, v models.Validation, p plan, index 
 		run, err = tx.Runs().Load(p.version.RunID)
 		return unlessGone(err)
 	})
+	secrets := object(scope.Secrets)
+	for name, why := range scope.Unreadable {
+		secrets[name] = why
+	}
 	g.values = expression.Values{
 		Contexts: expression.Object{
-			"vars": object(vars), "secrets": object(secrets), "matrix": object(spec.Matrix),
+			"vars": object(scope.Vars), "secrets": secrets, "matrix": object(spec.Matrix),
 			"model": expression.Object{"name": model.Name, "tags": object(model.Tags)},
 			"version": expression.Object{
 				"number": float64(p.version.Number), "source": p.version.Source, "run_id": p.version.RunID,

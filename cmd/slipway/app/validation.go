@@ -44,7 +44,7 @@ func (a *App) wireValidation(p *parts) error {
 	}
 	validations := &validation.Service{
 		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Steps: p.steps, Checks: checks.All(), Doors: p.doors,
-		Sources: sources,
+		Sources: sources, Scope: scope{p.secrets},
 		Settings: validation.Settings{
 			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
 			Parallel: runtime.GOMAXPROCS(0), StepsParallel: a.cfg.StepsParallel, Server: a.db.ServerID(),

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/mask"
 	"github.com/slipway-ml/slipway/services/validation"
 )
 
@@ -26,13 +27,14 @@ type place struct {
 	write  []string               // folders besides work
 	reach  []string               // addresses host:port of this machine
 	found  map[string]fs.FileInfo // what of its reports was there before
+	mask   *mask.Mask
 
 	closers []func()
 }
 
 // newPlace prepares the folders and the environment of a command.
 func newPlace(ctx context.Context, s *validation.Subject) (*place, error) {
-	p := &place{output: filepath.Join(s.Dir, "output")}
+	p := &place{output: filepath.Join(s.Dir, "output"), mask: s.Mask}
 	home := filepath.Join(s.Dir, "home")
 	temp := filepath.Join(home, "tmp")
 	for _, dir := range []string{p.output, temp} {
