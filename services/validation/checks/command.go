@@ -77,7 +77,7 @@ func (c Command) Run(ctx context.Context, s *validation.Subject) (models.Report,
 	result, err := runner.Run(ctx, deploy.RunSpec{
 		ID: s.ID, Server: s.Settings.Server, Command: []string{"sh", "-c", s.Step.Run}, Dir: place.work, Env: place.env,
 		Image: s.Step.Image, Read: place.read, Write: place.write, Reach: place.reach, Open: s.Step.Network == models.NetworkOpen,
-		Timeout: s.Step.Timeout, Grace: commandGrace, MemoryBytes: memoryOf(s.Settings), FileBytes: maxFile, Processes: maxProcesses,
+		Timeout: s.Step.Timeout, Grace: commandGrace, MemoryBytes: memoryOf(s.Settings), FileBytes: maxFile, DiskBytes: diskOf(s.Dir), Processes: maxProcesses,
 		Output: log,
 	})
 	_ = log.Close() // what it held back
@@ -87,6 +87,7 @@ func (c Command) Run(ctx context.Context, s *validation.Subject) (models.Report,
 	if ctx.Err() != nil && result.Ending == deploy.EndedCancel {
 		return report, ctx.Err()
 	}
+	tellLacks(s, runner, &report)
 	report.Measurements = []models.Measurement{{Name: "duration_s", Value: result.Duration.Seconds()}}
 	if result.PeakRSS > 0 {
 		report.Measurements = append(report.Measurements, models.Measurement{Name: "peak_memory_mb", Value: float64(result.PeakRSS) / 1e6})
