@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,8 +52,12 @@ func TestHowARunEnds(t *testing.T) {
 		"a run deaf to TERM meets it too":  {script: "trap '' TERM HUP INT; while :; do sleep 1; done", change: func(s *deploy.RunSpec) { s.Timeout = 200 * time.Millisecond }, ending: deploy.EndedTimeout, detail: "still running"},
 		"a busy run uses up its CPU time":  {script: "while :; do :; done", change: func(s *deploy.RunSpec) { s.CPUSeconds = 1 }, ending: deploy.EndedTimeout, detail: "used its 1 seconds of CPU"},
 		"a large file is refused":          {script: "exec dd if=/dev/zero of=big bs=1M count=2", change: func(s *deploy.RunSpec) { s.FileBytes = 1 << 20 }, ending: deploy.EndedSignal, detail: "file larger"},
-		"many processes are refused":       {script: "for i in 1 2 3 4 5 6 7 8; do sleep 600 & done; wait", change: func(s *deploy.RunSpec) { s.Processes = 4 }, ending: deploy.EndedProcesses, detail: "its limit is 4"},
-		"much memory is refused":           {script: "exec tail /dev/zero", change: func(s *deploy.RunSpec) { s.MemoryBytes = 64 << 20 }, ending: deploy.EndedMemory, detail: "its limit is 64 MiB"},
+		"a file without a name counts": {
+			script: "exec 3>x; rm x; dd if=/dev/zero bs=1M count=64 >&3; sleep 600",
+			change: func(s *deploy.RunSpec) { s.DiskBytes = 16 << 20 }, ending: deploy.EndedDisk, detail: "its limit is 16 MiB",
+		},
+		"many processes are refused": {script: "for i in 1 2 3 4 5 6 7 8; do sleep 600 & done; wait", change: func(s *deploy.RunSpec) { s.Processes = 4 }, ending: deploy.EndedProcesses, detail: "its limit is 4"},
+		"much memory is refused":     {script: "exec tail /dev/zero", change: func(s *deploy.RunSpec) { s.MemoryBytes = 64 << 20 }, ending: deploy.EndedMemory, detail: "its limit is 64 MiB"},
 		"memory is counted over all its processes": {
 			script: `hold() { head -c 40000000 /dev/zero | tail -c 40000000 | (sleep 600; cat >/dev/null); }; hold & hold & wait`,
 			change: func(s *deploy.RunSpec) { s.MemoryBytes = 64 << 20 }, ending: deploy.EndedMemory, detail: "its limit is 64 MiB",
@@ -297,4 +303,33 @@ func TestAttacks(t *testing.T) {
 			return marked(t, "slipway-supervise\x00"+server) + marked(t, "600.5")
 		},
 	})
+}
+
+func TestARunHasTheCoresThatItMay(t *testing.T) {
+	t.Parallel()
+	for cpus, want := range map[float64]string{0.5: "1\n", 1: "1\n", 0: strconv.Itoa(runtime.NumCPU()) + "\n"} {
+		spec, out := shell(t, "nproc")
+		spec.CPUs = cpus
+		got, err := process.Runner{}.Run(t.Context(), spec)
+		require.NoError(t, err)
+		require.Equal(t, "exit code 0", got.Detail)
+		require.Equal(t, want, out.String())
+	}
+}
+
+// An open run uses this machine's network, and names as it resolves them.
+func TestAnOpenRunIsOnThisMachinesNetwork(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	spec, out := shell(t, "")
+	spec.Open = true
+	self, err := os.Executable()
+	require.NoError(t, err)
+	spec.Command, spec.Env = []string{self}, []string{"SLIPWAY_TEST_DIAL=" + l.Addr().String()}
+	got, err := process.Runner{}.Run(t.Context(), spec)
+	require.NoError(t, err)
+	require.Equal(t, "exit code 0", got.Detail)
+	require.Contains(t, out.String(), ": <nil>")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/tests/testbed/disk"
 )
 
 // log reads what a step wrote.
@@ -108,6 +109,21 @@ func TestTheLogIsKept(t *testing.T) {
 	require.Contains(t, log, "a\uFFFDb")
 	require.Contains(t, log, "to stderr")
 	require.Contains(t, log, "$ printf")
+}
+
+func TestACommandThatFillsTheDiskIsEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	w.Settings.Work = disk.Small(t, 96)
+	version := w.register(onnxFiles(t, "v1"))
+	w.apply("    - run: dd if=/dev/zero of=$SLIPWAY_OUTPUT_DIR/big bs=1M count=200; sleep 600\n")
+	v := w.validate(version)
+	require.Equal(t, models.ValidationErrored, v.State)
+	require.Contains(t, v.Reason, "MiB to its folders")
+	w.apply("    - run: dd if=/dev/zero of=$SLIPWAY_OUTPUT_DIR/little bs=1M count=20\n")
+	v = w.validate(version)
+	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
 }
 
 func TestCommandsMayBeForbidden(t *testing.T) {
