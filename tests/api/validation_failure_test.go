@@ -44,14 +44,10 @@ func TestNothingOfACancelledValidationGoesOn(t *testing.T) {
 	t.Parallel()
 	needServe(t)
 	w := world.Start(t)
-	begun := filepath.Join(t.TempDir(), "begun")
 	// Deaf to SIGTERM, in a session of its own, and orphaned: the hardest.
-	applyPipeline(w, "m", "    - run: \"trap '' TERM; setsid sleep 600 & (sleep 601 &); touch "+begun+"; sleep 602; sleep 603\"\n")
+	applyPipeline(w, "m", "    - run: \"trap '' TERM; setsid sleep 600 & (sleep 601 &); touch here; sleep 602; sleep 603\"\n")
 	version := registerShapes(t, w, "m", "v1", nil)
-	w.Eventually(30*time.Second, "the step runs", func() bool {
-		_, err := os.Stat(begun)
-		return err == nil
-	})
+	wait(t, w, 1)
 	require.GreaterOrEqual(t, started(t, w.Dir), 4, "its command, what that left behind, and the model beside it")
 	v := w.OK(http.MethodGet, "/api/v1/models/m/versions/"+version+"/validations", nil)["items"].([]any)[0].(object)
 	require.Equal(t, http.StatusAccepted, w.Do(http.MethodPost, fmt.Sprintf("/api/v1/validations/%v/cancel", v["id"]), object{"reason": "enough"}).Status)
@@ -65,9 +61,7 @@ func TestNothingOfACancelledValidationGoesOn(t *testing.T) {
 func TestValidationsAreDoneByPriority(t *testing.T) {
 	t.Parallel()
 	w := world.Start(t, func(c *config.Config) { c.HeavyJobs = 1 })
-	wait := filepath.Join(t.TempDir(), "wait")
-	require.NoError(t, os.WriteFile(wait, nil, 0o600))
-	applyPipeline(w, "m", "    - run: 'while test -e "+wait+"; do sleep 0.05; done'\n")
+	applyPipeline(w, "m", "    - run: '"+waits+"'\n")
 	version := registerShapes(t, w, "m", "v1", nil) // its validation holds the only worker
 	at := "/api/v1/models/m/versions/" + version + "/validations"
 	w.Eventually(30*time.Second, "the first one runs", func() bool {
@@ -92,7 +86,7 @@ func TestValidationsAreDoneByPriority(t *testing.T) {
 		require.Equal(t, p, v["priority"])
 		want = append(want, place{slices.Index([]string{"high", "normal", "low"}, p), v["id"].(float64)})
 	}
-	require.NoError(t, os.Remove(wait))
+	letGo(t, wait(t, w, 1))
 	slices.SortFunc(want, func(a, b place) int { return (a.rank-b.rank)*1000 + int(a.id-b.id) })
 	var got []place
 	for _, p := range want {

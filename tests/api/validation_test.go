@@ -165,9 +165,7 @@ func TestAValidationIsFollowed(t *testing.T) {
 	t.Parallel()
 	needServe(t)
 	w := world.Start(t)
-	wait := filepath.Join(t.TempDir(), "wait")
-	require.NoError(t, os.WriteFile(wait, nil, 0o600))
-	applyPipeline(w, "m", "    - check: integrity\n    - run: 'echo begun; while test -e "+wait+"; do sleep 0.05; done; echo over'\n")
+	applyPipeline(w, "m", "    - check: integrity\n    - run: 'echo begun; "+waits+"; echo over'\n")
 	version := registerShapes(t, w, "m", "v1", nil)
 	var id any
 	w.Eventually(30*time.Second, "the second step runs", func() bool {
@@ -188,6 +186,7 @@ func TestAValidationIsFollowed(t *testing.T) {
 	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))
 
 	var event, log string
+	var held bool
 	var last object
 	lines := bufio.NewScanner(res.Body)
 	lines.Buffer(nil, 1<<20)
@@ -200,8 +199,9 @@ func TestAValidationIsFollowed(t *testing.T) {
 			var chunk struct{ Text string }
 			require.NoError(t, json.Unmarshal([]byte(value), &chunk))
 			log += chunk.Text
-			if strings.Contains(log, "begun") { // seen while the step runs
-				_ = os.Remove(wait)
+			if strings.Contains(log, "begun") && !held { // seen while the step runs
+				held = true
+				letGo(t, wait(t, w, 1))
 			}
 		case name == "data":
 			last = object{}
@@ -218,28 +218,21 @@ func TestAValidationIsFollowed(t *testing.T) {
 func TestAKilledServerGoesOnWithAValidation(t *testing.T) {
 	t.Parallel()
 	needServe(t)
-	dir, marks := t.TempDir(), t.TempDir()
-	count, begun, wait := filepath.Join(marks, "count"), filepath.Join(marks, "begun"), filepath.Join(marks, "wait")
-	require.NoError(t, os.WriteFile(wait, nil, 0o600))
+	dir := t.TempDir()
 	p := world.StartProcess(t, dir)
 	require.Equal(t, http.StatusOK, pushDataset(t, p.World, "shapes-val", shapesFiles(t)).Status)
-	applyPipeline(p.World, "m", "    - run: echo once >> "+count+"\n"+
-		"    - run: 'touch "+begun+"; while test -e "+wait+"; do sleep 0.05; done'\n"+
+	applyPipeline(p.World, "m", "    - {name: first, run: echo once}\n    - run: '"+waits+"'\n"+
 		"    - check: detection\n      dataset: shapes-val@1\n")
 	version := registerShapes(t, p.World, "m", "v1", nil)
-	p.Eventually(30*time.Second, "the second step runs", func() bool {
-		_, err := os.Stat(begun)
-		return err == nil
-	})
+	held := wait(t, p.World, 1)
 	p.Kill()
-	require.NoError(t, os.Remove(wait))
+	require.NoError(t, os.Remove(filepath.Join(held[0], "here")))
 
 	p = world.StartProcess(t, dir)
+	letGo(t, wait(t, p.World, 1))
 	v := validated(p.World, "m", version)
 	require.Equal(t, "passed", v["state"], "%v", v)
-	text, err := os.ReadFile(count)
-	require.NoError(t, err)
-	require.Equal(t, "once\n", string(text), "what was done is not done again")
+	require.Equal(t, 1, strings.Count(logOf(p.World, v, "first"), "\nonce\n"), "what was done is not done again")
 	require.InDelta(t, 0.8574, figures(v["steps"].([]any)[2])["map50"], 0.01)
 	require.Len(t, p.OK(http.MethodGet, "/api/v1/models/m/versions/"+version+"/validations", nil)["items"], 1)
 	left, err := os.ReadDir(filepath.Join(dir, "work", "validations"))

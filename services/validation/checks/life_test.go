@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,24 +35,25 @@ func indent(command string) string {
 	return out + "\n"
 }
 
-// appeared waits until a command has made a file.
-func appeared(t *testing.T, path string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		_, err := os.Stat(path)
-		return err == nil
-	}, 30*time.Second, 10*time.Millisecond, path)
+// appeared waits until a command has made a file where it works, and tells
+// where; "" where none comes.
+func (w *world) appeared(name string) string {
+	for range 3000 {
+		found, _ := filepath.Glob(filepath.Join(w.Settings.Work, "validations", "*", "*", name))
+		if len(found) > 0 {
+			return found[0]
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.t.Errorf("no command made %s", name)
+	return ""
 }
 
 func TestAValidationGoesOnAtTheFirstUnfinishedStep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.needServe()
-	dir := t.TempDir()
-	count, begun, wait := filepath.Join(dir, "count"), filepath.Join(dir, "begun"), filepath.Join(dir, "wait")
-	require.NoError(t, os.WriteFile(wait, nil, 0o600))
-	w.apply("    - run: echo once >> " + count + "\n    - run: |\n" +
-		indent("touch "+begun+"\nwhile test -e "+wait+"; do sleep 0.05; done") + "    - check: integrity\n")
+	w.apply("    - run: echo once\n    - run: touch here; while ! test -e go; do sleep 0.05; done\n    - check: integrity\n")
 	created, err := w.Create(t.Context(), "m", w.register(onnxFiles(t, "v1")).Number, validation.Ask{})
 	require.NoError(t, err)
 
@@ -60,7 +62,7 @@ func TestAValidationGoesOnAtTheFirstUnfinishedStep(t *testing.T) {
 	go func() {
 		done <- validation.Validate{Service: w.Service}.Work(ctx, arguments(t, "validation_id", created.ID))
 	}()
-	appeared(t, begun)
+	w.appeared("here")
 	stop()
 	require.ErrorIs(t, <-done, context.Canceled, "a server that stops gives the job back")
 	v, err := w.Get(t.Context(), created.ID)
@@ -68,12 +70,14 @@ func TestAValidationGoesOnAtTheFirstUnfinishedStep(t *testing.T) {
 	require.Equal(t, models.ValidationRunning, v.State)
 	require.Equal(t, []models.Verdict{models.VerdictPassed, "", ""}, []models.Verdict{v.Steps[0].Verdict, v.Steps[1].Verdict, v.Steps[2].Verdict})
 
-	require.NoError(t, os.Remove(wait))
+	go func() {
+		if at := w.appeared("here"); at != "" {
+			_ = os.WriteFile(filepath.Join(filepath.Dir(at), "go"), nil, 0o644)
+		}
+	}()
 	v = w.work(t.Context(), created.ID)
 	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
-	lines, err := os.ReadFile(count)
-	require.NoError(t, err)
-	require.Equal(t, "once\n", string(lines), "the first step was not done again")
+	require.Equal(t, 1, strings.Count(w.log(v.Steps[0]), "\nonce\n"), "the first step was not done again")
 	require.Contains(t, w.log(v.Steps[1]), "the server was started again: the step begins anew")
 	left, err := os.ReadDir(filepath.Join(w.Settings.Work, "validations"))
 	require.NoError(t, err)
@@ -85,8 +89,7 @@ func TestAValidationIsCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.needServe()
-	begun := filepath.Join(t.TempDir(), "begun")
-	w.apply("    - run: |\n" + indent("touch "+begun+"\nsleep 60") + "    - check: integrity\n")
+	w.apply("    - run: touch here; sleep 60\n    - check: integrity\n")
 	version := w.register(onnxFiles(t, "v1"))
 	ctx := t.Context()
 
@@ -105,7 +108,7 @@ func TestAValidationIsCancelled(t *testing.T) {
 	go func() {
 		done <- validation.Validate{Service: w.Service}.Work(ctx, arguments(t, "validation_id", running.ID))
 	}()
-	appeared(t, begun)
+	w.appeared("here")
 	_, err = w.Cancel(ctx, running.ID, "too slow")
 	require.NoError(t, err)
 	require.NoError(t, <-done)
