@@ -2,10 +2,10 @@
 // machine in one sitting: MLflow's API beside "mlflow server" and FastTrackML,
 // on SQLite and on Postgres, artifacts beside a plain file server, and
 // slipway-serve beside a bare ONNX Runtime loop, which is the limit, and the
-// check unsafe-code beside reading the files and picklescan, and the check
-// detection beside ultralytics and pycocotools. Clients, servers
-// and database share the machine, so read the ratios, and the processor time
-// beside them. It writes a page in Markdown and ends what it started.
+// check unsafe-code beside reading the files and picklescan, the check detection
+// beside ultralytics and pycocotools, and run: steps beside pytest and uv alone.
+// Clients, servers and database share the machine, so read the ratios, and the
+// processor time beside them. It writes a page in Markdown and ends what it started.
 package main
 
 import (
@@ -63,7 +63,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.rounds, "rounds", 2, "rounds of a case; the peers take turns in each")
 	flag.DurationVar(&b.span, "span", 1500*time.Millisecond, "length of one round")
 	peers := flag.String("peers", "slipway,mlflow,fasttrackml,files", "servers to measure; ultralytics too, which takes 6 GB")
-	databases := flag.String("databases", "sqlite,postgres,s3,serve,scan,detection", "databases to measure on; s3 is artifacts on SeaweedFS, serve is slipway-serve, scan the check unsafe-code, detection that check and average precision")
+	databases := flag.String("databases", "sqlite,postgres,s3,serve,scan,detection,steps", "databases to measure on; s3 is artifacts on SeaweedFS, serve is slipway-serve, scan the check unsafe-code, detection that check and average precision, steps the run: steps")
 	cases := flag.String("cases", "", "cases to measure; all by default. \"list\" lists them")
 	files := flag.String("files", "", "serve a folder on -port; the bench starts itself so")
 	port := flag.String("port", "", "")
@@ -112,7 +112,7 @@ func (b *bench) all(ctx context.Context) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) (string, error)
-	}{{"s3", b.s3}, {"serve", b.serve}, {"scan", b.scan}, {"detection", b.detection}} {
+	}{{"s3", b.s3}, {"serve", b.serve}, {"scan", b.scan}, {"detection", b.detection}, {"steps", b.steps}} {
 		if !slices.Contains(b.databases, part.name) || len(b.cases) > 0 {
 			continue
 		}
