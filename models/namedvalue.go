@@ -98,5 +98,8 @@ func CheckScope(s Scope) error {
 	if s.Environment != "" && (!environmentName.MatchString(s.Environment) || len(s.Environment) > maxEnvironmentName) {
 		return Errorf(KindInvalid, "environment: %q is no name of an environment", s.Environment)
 	}
-	return nil
+	if s.Model == "" {
+		return nil
+	}
+	return CheckModelName(s.Model)
 }

@@ -96,6 +96,18 @@ func TestTheNarrowerScopeBeatsTheWider(t *testing.T) {
 	require.Equal(t, vars, secrets)
 }
 
+func TestValuesComeBeforeTheirModel(t *testing.T) {
+	t.Parallel()
+	s := service(t)
+	_, _, err := s.Set(t.Context(), models.ValueSecret, models.Scope{Model: "later"}, "A", "value")
+	require.NoError(t, err)
+	values, err := s.Resolve(t.Context(), "later", "")
+	require.NoError(t, err)
+	v, err := values.Secret("a")
+	require.NoError(t, err)
+	require.Equal(t, "value", v.Text)
+}
+
 func TestWhatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	s := service(t)
@@ -112,7 +124,7 @@ func TestWhatCannotBeKept(t *testing.T) {
 		"too large":           {models.ValueSecret, global, "A", strings.Repeat("value", 14_000), models.KindInvalid, "70000 bytes"},
 		"a NUL":               {models.ValueSecret, global, "A", "val\x00ue", models.KindInvalid, "base64"},
 		"no text":             {models.ValueVariable, global, "A", "value\xff", models.KindInvalid, "base64"},
-		"no such model":       {models.ValueVariable, models.Scope{Model: "x"}, "A", "value", models.KindNotFound, "name=x not found"},
+		"no name of a model":  {models.ValueVariable, models.Scope{Model: "a/b"}, "A", "value", models.KindInvalid, "a/b"},
 		"no environment name": {models.ValueVariable, models.Scope{Model: "m", Environment: "a/b"}, "A", "value", models.KindInvalid, "environment"},
 	} {
 		_, _, err := s.Set(t.Context(), c.kind, c.scope, c.name, c.value)

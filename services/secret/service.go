@@ -26,7 +26,8 @@ type Service struct {
 const TooShort = "too short to mask: a secret of less than 4 characters is not hidden in logs"
 
 // Set makes a variable or secret, or changes it, and tells what its caller had
-// better know.
+// better know. A model that is not registered yet is, as when a pipeline is
+// applied: the pipeline names its secrets, and so they come first.
 func (s *Service) Set(ctx context.Context, kind models.ValueKind, scope models.Scope, name, value string) (v models.NamedValue, warning string, err error) {
 	if err := models.CheckNamedValue(kind, name, value); err != nil {
 		return v, "", err
@@ -36,6 +37,11 @@ func (s *Service) Set(ctx context.Context, kind models.ValueKind, scope models.S
 	}
 	err = s.DB.InTx(ctx, func(tx storage.Tx) error {
 		modelID, err := modelOf(tx, scope)
+		if models.IsKind(err, models.KindNotFound) {
+			var m models.RegisteredModel
+			m, err = tx.RegisteredModels().Create(models.RegisteredModel{Name: scope.Model})
+			modelID = m.ID
+		}
 		if err != nil {
 			return err
 		}
