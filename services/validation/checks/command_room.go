@@ -19,7 +19,7 @@ func diskOf(dir string) int64 {
 	if err := syscall.Statfs(dir, &disk); err != nil {
 		return maxDisk
 	}
-	return min(maxDisk, int64(disk.Bavail)*disk.Bsize/2) //nolint:gosec // no disk is that large
+	return min(maxDisk, int64(disk.Bavail)*disk.Bsize/2)
 }
 
 // tellLacks says in the report, and in the log, what the command was not kept
