@@ -19,6 +19,7 @@ func All() []validation.Check {
 		Dataset{},
 		Robustness{},
 		Latency{},
+		Skew{},
 		Metrics{},
 		Command{},
 	}
