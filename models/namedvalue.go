@@ -66,15 +66,12 @@ type NamedValue struct {
 // MaxValue is the largest variable or secret, in bytes.
 const MaxValue = 64 << 10
 
-// The longest names.
-const (
-	maxValueName       = 255
-	maxEnvironmentName = 64
-)
+// maxValueName is the longest name.
+const maxValueName = 255
 
 var (
 	valueName       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	environmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	environmentName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) // as pipelines have it
 )
 
 // CheckNamedValue refuses a name or a value that cannot be kept. What it says
@@ -95,8 +92,8 @@ func CheckNamedValue(kind ValueKind, name, value string) error {
 
 // CheckScope refuses an environment that no pipeline can have.
 func CheckScope(s Scope) error {
-	if s.Environment != "" && (!environmentName.MatchString(s.Environment) || len(s.Environment) > maxEnvironmentName) {
-		return Errorf(KindInvalid, "environment: %q is no name of an environment", s.Environment)
+	if s.Environment != "" && !environmentName.MatchString(s.Environment) {
+		return Errorf(KindInvalid, "environment: %q cannot name an environment: lower-case letters, digits and dashes, at most 63", s.Environment)
 	}
 	if s.Model == "" {
 		return nil

@@ -125,6 +125,7 @@ func TestWhatCannotBeKept(t *testing.T) {
 		"a NUL":               {models.ValueSecret, global, "A", "val\x00ue", models.KindInvalid, "base64"},
 		"no text":             {models.ValueVariable, global, "A", "value\xff", models.KindInvalid, "base64"},
 		"no name of a model":  {models.ValueVariable, models.Scope{Model: "a/b"}, "A", "value", models.KindInvalid, "a/b"},
+		"a capital":           {models.ValueVariable, models.Scope{Model: "m", Environment: "Production"}, "A", "value", models.KindInvalid, "lower-case"},
 		"no environment name": {models.ValueVariable, models.Scope{Model: "m", Environment: "a/b"}, "A", "value", models.KindInvalid, "environment"},
 	} {
 		_, _, err := s.Set(t.Context(), c.kind, c.scope, c.name, c.value)
