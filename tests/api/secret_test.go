@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/tests/testbed/postgres"
 	"github.com/slipway-ml/slipway/tests/world"
 )
 
@@ -126,6 +127,35 @@ func TestTheKeyIsRotated(t *testing.T) {
 	w = world.StartIn(t, dir, withWebhooks, func(c *config.Config) { c.SecretKey = given2 })
 	require.Equal(t, true, w.OK(http.MethodGet, base+"/secrets/KEY", nil)["readable"])
 	require.Contains(t, fmt.Sprint(w.OK(http.MethodGet, base+"/audit?action=secret_key.rotated", nil)["items"]), "2 secrets")
+}
+
+// TestTwoServersRotateTheirKey one after the other: neither is ever without a
+// secret, and the one that has not got the new key says so.
+func TestTwoServersRotateTheirKey(t *testing.T) {
+	t.Parallel()
+	uri, one, two := postgres.Database(t), strings.Repeat("key one ", 5), strings.Repeat("key two ", 5)
+	server := func(key string, old ...string) *world.World {
+		return world.Start(t, func(c *config.Config) { c.BackendStoreURI, c.SecretKey, c.SecretKeyOld = uri, key, old })
+	}
+	readable := func(w *world.World, name string) bool {
+		return w.OK(http.MethodGet, base+"/secrets/"+name, nil)["readable"].(bool)
+	}
+	a, b := server(one), server(one)
+	a.OK(http.MethodPut, base+"/secrets/FIRST", object{"value": "a value"})
+	a.Stop()
+	a = server(two, one)
+	a.OK(http.MethodPut, base+"/secrets/SECOND", object{"value": "a value"})
+	b.OK(http.MethodPut, base+"/secrets/THIRD", object{"value": "a value"})
+	for _, name := range []string{"FIRST", "SECOND", "THIRD"} {
+		require.True(t, readable(a, name) && readable(b, name), name)
+	}
+	require.InDelta(t, 3, a.OK(http.MethodPost, base+"/secrets/rotate-key", nil)["rewrapped"], 0)
+	require.False(t, readable(b, "FIRST"))
+	said := refused(t, b.Do(http.MethodPut, base+"/secrets/FOURTH", object{"value": "a value"}), http.StatusConflict, "RESOURCE_CONFLICT")
+	require.Contains(t, said, "does not have the key")
+	b.Stop()
+	b = server(two)
+	require.True(t, readable(a, "FIRST") && readable(b, "FIRST"))
 }
 
 // tryStart starts a server that may refuse to.
