@@ -64,7 +64,9 @@ func TestVariablesAndSecretsOfEachScope(t *testing.T) {
 	for _, path := range []string{"/models/none/secrets", "/models/none/variables/A", "/models/none/environments/production/secrets/A"} {
 		missing(t, w.Do(http.MethodGet, base+path, nil))
 	}
-	missing(t, w.Do(http.MethodPut, base+"/models/none/secrets/A", object{"value": "none"}))
+	badRequest(t, w.Do(http.MethodPut, base+"/models/a:b/secrets/A", object{"value": "none"}))
+	w.OK(http.MethodPut, base+"/models/later/secrets/A", object{"value": "set before its model is registered"})
+	require.Len(t, w.OK(http.MethodGet, base+"/models/later/secrets", nil)["items"], 1)
 	audit := fmt.Sprint(w.OK(http.MethodGet, base+"/audit?action=secret.deleted", nil)["items"])
 	require.Equal(t, 3, strings.Count(audit, "reason:api_key"), audit)
 }
