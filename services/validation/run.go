@@ -1,9 +1,12 @@
 package validation
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/slipway-ml/slipway/models"
@@ -35,7 +38,7 @@ func (s *Service) run(ctx context.Context, v models.Validation, p plan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if v.Cancelling {
-		return s.finish(ctx, v, models.ValidationCancelled, "cancelled before it began")
+		return s.finish(ctx, v, models.ValidationCancelled, begunOrNot(v))
 	}
 	if err := s.DB.InTx(ctx, func(tx storage.Tx) error {
 		return errors.Join(tx.Validations().SetState(v.ID, models.ValidationRunning, ""), tx.Validations().SetMachine(v.ID, s.where()))
@@ -53,6 +56,38 @@ func (s *Service) run(ctx context.Context, v models.Validation, p plan) error {
 	}
 	state, why := outcome(v.Steps)
 	return s.finish(ctx, v, state, why)
+}
+
+// begunOrNot says when a validation was cancelled that no worker works on.
+func begunOrNot(v models.Validation) string {
+	if v.StartedAt == nil {
+		return "cancelled before it began"
+	}
+	return "cancelled while the server was away"
+}
+
+// abandon cleans up after steps that had begun in an earlier life of the server
+// and are not done again: their folders go, their logs are kept where that can
+// be done.
+func (s *Service) abandon(ctx context.Context, v models.Validation) []models.StepResult {
+	steps := slices.Clone(v.Steps)
+	for i, step := range steps {
+		if step.Verdict != "" || step.StartedAt == nil {
+			continue
+		}
+		_ = os.RemoveAll(s.stepDir(v.ID, i))
+		path := s.logPath(v.ID, i)
+		text, err := os.ReadFile(path)
+		if err == nil || errors.Is(err, os.ErrNotExist) { // it is on another machine
+			_, err = s.Blobs.Put(ctx, step.LogKey, bytes.NewReader(text), int64(len(text)))
+		}
+		if err != nil {
+			steps[i].LogKey = "" // it stays here
+			continue
+		}
+		_ = os.Remove(path)
+	}
+	return steps
 }
 
 // stopped names the steps that a cancel stopped.
@@ -74,5 +109,6 @@ func stopped(before, after []models.StepResult) string {
 
 // finish ends a validation, also when ctx has ended.
 func (s *Service) finish(ctx context.Context, v models.Validation, state models.ValidationState, why string) error {
+	v.Steps = s.abandon(context.WithoutCancel(ctx), v)
 	return s.DB.InTx(context.WithoutCancel(ctx), func(tx storage.Tx) error { return s.end(tx, v, state, why) })
 }

@@ -201,7 +201,7 @@ func validationCourse(t *testing.T, db storage.DB) {
 		Facts:        map[string]string{"layout": "yolov8"}, Verdict: models.VerdictFailed, Key: "k",
 		Attachments: []models.Attachment{{Name: "figures.json", MediaType: "application/json", Size: 2, SHA256: "ab", Key: "x/figures.json"}},
 	}
-	done.Reason, done.LogKey = "why", "logs/1"
+	done.Reason, done.LogKey, done.Excused = "why", "logs/1", true
 	do(t, db, func(tx storage.Tx) error {
 		late := done
 		late.Verdict = models.VerdictPassed
@@ -228,6 +228,8 @@ func validationCourse(t *testing.T, db storage.DB) {
 		require.Equal(t, done.Report, step.Report, "a verdict stays")
 		require.Equal(t, models.Progress{Done: 3, Total: 48, Unit: "images"}, step.Progress)
 		require.Equal(t, "logs/1", step.LogKey)
+		require.True(t, step.Excused)
+		require.False(t, got.Steps[1].Excused)
 		require.Equal(t, "pytest tests", got.Steps[1].Run)
 		list, err := tx.Validations().List(version.ID, v.ID+1, 5)
 		require.NoError(t, err)

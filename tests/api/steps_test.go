@@ -135,6 +135,22 @@ func TestNoMoreStepsRunAtOnceThanTheServerAllows(t *testing.T) {
 	require.Equal(t, "passed", validated(w, "m", version)["state"])
 }
 
+func TestLatencyIsMeasuredAlone(t *testing.T) {
+	t.Parallel()
+	needServe(t)
+	w := world.Start(t, func(c *config.Config) { c.StepsParallel = 4 })
+	applyPipeline(w, "m", "    - {name: hold, needs: [], run: '"+waits+"'}\n    - {check: latency, needs: [], requests: 20, rounds: 2, warmup: 1, starts: 1}\n    - {name: after, needs: [], run: 'true'}\n")
+	version := registerShapes(t, w, "m", "v1", nil)
+	folders := wait(t, w, 1)
+	require.Equal(t, object{"hold": "running", "latency": "pending", "after": "pending"}, states(newest(w, version)))
+	letGo(t, folders)
+	v := validated(w, "m", version)
+	require.Equal(t, "passed", v["state"], "%v", v)
+	s := stepsByName(v)
+	require.False(t, timeOf(t, s["latency"], "started_at").Before(timeOf(t, s["hold"], "ended_at")))
+	require.False(t, timeOf(t, s["after"], "started_at").Before(timeOf(t, s["latency"], "ended_at")))
+}
+
 func TestAGuardIsWaitedForWhateverAStepNeeds(t *testing.T) {
 	t.Parallel()
 	w := world.Start(t)

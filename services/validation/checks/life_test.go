@@ -35,17 +35,17 @@ func indent(command string) string {
 	return out + "\n"
 }
 
-// appeared waits until a command has made a file where it works, and tells
+// appeared waits until a command has made the file here where it works, and tells
 // where; "" where none comes.
-func (w *world) appeared(name string) string {
+func (w *world) appeared() string {
 	for range 3000 {
-		found, _ := filepath.Glob(filepath.Join(w.Settings.Work, "validations", "*", "*", name))
+		found, _ := filepath.Glob(filepath.Join(w.Settings.Work, "validations", "*", "*", "here"))
 		if len(found) > 0 {
 			return found[0]
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	w.t.Errorf("no command made %s", name)
+	w.t.Error("no command says that it is here")
 	return ""
 }
 
@@ -62,7 +62,7 @@ func TestAValidationGoesOnAtTheFirstUnfinishedStep(t *testing.T) {
 	go func() {
 		done <- validation.Validate{Service: w.Service}.Work(ctx, arguments(t, "validation_id", created.ID))
 	}()
-	w.appeared("here")
+	w.appeared()
 	stop()
 	require.ErrorIs(t, <-done, context.Canceled, "a server that stops gives the job back")
 	v, err := w.Get(t.Context(), created.ID)
@@ -71,7 +71,7 @@ func TestAValidationGoesOnAtTheFirstUnfinishedStep(t *testing.T) {
 	require.Equal(t, []models.Verdict{models.VerdictPassed, "", ""}, []models.Verdict{v.Steps[0].Verdict, v.Steps[1].Verdict, v.Steps[2].Verdict})
 
 	go func() {
-		if at := w.appeared("here"); at != "" {
+		if at := w.appeared(); at != "" {
 			_ = os.WriteFile(filepath.Join(filepath.Dir(at), "go"), nil, 0o644)
 		}
 	}()
@@ -108,7 +108,7 @@ func TestAValidationIsCancelled(t *testing.T) {
 	go func() {
 		done <- validation.Validate{Service: w.Service}.Work(ctx, arguments(t, "validation_id", running.ID))
 	}()
-	w.appeared("here")
+	w.appeared()
 	_, err = w.Cancel(ctx, running.ID, "too slow")
 	require.NoError(t, err)
 	require.NoError(t, <-done)
@@ -116,6 +116,32 @@ func TestAValidationIsCancelled(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, models.ValidationCancelled, v.State)
 	require.Equal(t, []models.Verdict{models.VerdictSkipped, models.VerdictSkipped}, []models.Verdict{v.Steps[0].Verdict, v.Steps[1].Verdict})
+}
+
+func TestACancelledValidationIsCleanedUpByTheNextLife(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	w.apply("    - run: echo half; touch here; sleep 60\n    - check: integrity\n")
+	created, err := w.Create(t.Context(), "m", w.register(onnxFiles(t, "v1")).Number, validation.Ask{})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- validation.Validate{Service: w.Service}.Work(ctx, arguments(t, "validation_id", created.ID))
+	}()
+	left := filepath.Dir(w.appeared())
+	stop()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.NoError(t, os.MkdirAll(left, 0o750), "what a server leaves that is killed")
+	_, err = w.Cancel(t.Context(), created.ID, "")
+	require.NoError(t, err)
+
+	v := w.work(t.Context(), created.ID)
+	require.Equal(t, models.ValidationCancelled, v.State)
+	require.Equal(t, "cancelled while the server was away", v.Reason)
+	require.NoDirExists(t, filepath.Dir(left))
+	require.Contains(t, w.log(v.Steps[0]), "\nhalf\n")
 }
 
 func TestNewVersionsAreValidatedWhereThePipelineSaysSo(t *testing.T) {
