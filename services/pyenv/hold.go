@@ -64,21 +64,42 @@ func (m *making) makeOnce(ctx context.Context, e *Environment) (err error) {
 		return nil
 	}
 	e.Cached = false
-	if err := m.build(ctx, e); err != nil {
-		return errors.Join(err, os.RemoveAll(e.Dir+unfinished))
+	if _, err := os.Stat(m.sealPath(e.Key)); err == nil {
+		// Somebody got past the walls: what it has links to is not trusted either.
+		_, _ = fmt.Fprintf(m.request.Log, "python: environment %s was changed; it is made anew\n", e.Key[:12])
+		m.idle(m.emptyShops)
+	}
+	_, _ = fmt.Fprintf(m.request.Log, "python: making environment %s\n", e.Key[:12])
+	if err := m.inShop(ctx, func(w shop) error { return m.build(ctx, w, e) }); err != nil {
+		return err
 	}
 	return m.shrink(e.Key)
 }
 
-// build makes the environment beside its place, and puts it there when it is
-// whole.
-func (m *making) build(ctx context.Context, e *Environment) error {
-	fresh := e.Dir + unfinished
-	if err := os.RemoveAll(e.Dir); err != nil { // somebody changed it
-		return fmt.Errorf("clear a Python environment: %w", err)
+// build makes the environment in a shop, from nothing, and puts it in its place
+// when it is whole.
+func (m *making) build(ctx context.Context, w shop, e *Environment) (err error) {
+	fresh, lock := filepath.Join(w.dir, e.Key+unfinished), filepath.Join(m.scratch, "lock.txt")
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(fresh))
+		}
+	}()
+	// What is there is of an earlier life, or was changed by somebody.
+	err = errors.Join(os.RemoveAll(fresh), os.RemoveAll(e.Dir), os.MkdirAll(fresh, 0o755), os.WriteFile(lock, e.Lock, 0o600)) //nolint:gosec // every step reads it
+	if err != nil {
+		return fmt.Errorf("prepare a Python environment: %w", err)
 	}
-	_, _ = fmt.Fprintf(m.request.Log, "python: making environment %s\n", e.Key[:12])
-	if err := m.wheelsOrBuild(ctx, func(c command) error { return m.install(ctx, c, e, fresh) }); err != nil {
+	_, err = m.run(ctx, command{shop: w, args: []string{
+		m.UV, "venv", "--quiet", "--no-config", "--no-project", "--allow-existing", "--relocatable", "--python", m.python.Program, fresh,
+	}})
+	if err == nil && len(e.Lock) > 0 {
+		_, err = m.run(ctx, command{shop: w, online: true, args: []string{
+			m.UV, "pip", "sync", "--quiet", "--no-config", "--require-hashes", "--compile-bytecode", "--link-mode", m.links(),
+			"--python", filepath.Join(fresh, "bin", "python"), lock,
+		}})
+	}
+	if err != nil {
 		return err
 	}
 	if err := m.seal(e.Key, fresh); err != nil {
@@ -87,23 +108,11 @@ func (m *making) build(ctx context.Context, e *Environment) error {
 	return os.Rename(fresh, e.Dir)
 }
 
-// install makes an environment in a folder, from nothing: what is linked to the
-// cache of all is not for the hands of a build.
-func (m *making) install(ctx context.Context, c command, e *Environment, dir string) error {
-	lock := filepath.Join(m.scratch, "lock.txt")
-	err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755), os.WriteFile(lock, e.Lock, 0o600)) //nolint:gosec // every step reads it
-	if err != nil {
-		return fmt.Errorf("prepare a Python environment: %w", err)
+// links is how files come from uv's cache: as links where nothing can write to
+// an environment, since that would write to the cache.
+func (m *making) links() string {
+	if len(m.request.Runner.Lacks()) == 0 {
+		return "hardlink"
 	}
-	venv := []string{m.UV, "venv", "--quiet", "--no-config", "--no-project", "--allow-existing", "--relocatable", "--python", m.python.Program, dir}
-	if _, err := m.run(ctx, command{args: venv, write: []string{dir}}); err != nil || len(e.Lock) == 0 {
-		return err
-	}
-	c.write = []string{dir}
-	c.args = append([]string{
-		m.UV, "pip", "sync", "--quiet", "--no-config", "--require-hashes", "--compile-bytecode", "--link-mode", "hardlink",
-		"--python", filepath.Join(dir, "bin", "python"), lock,
-	}, c.args...)
-	_, err = m.run(ctx, c)
-	return err
+	return "clone" // or a copy, where the file system cannot
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,9 +33,8 @@ func (m *making) lock(ctx context.Context, files requirements) ([]byte, error) {
 		m.UV, "pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate", "--generate-hashes",
 		"--python", m.python.Program, "--output-file", out, filepath.Join(in, filepath.FromSlash(files.name)),
 	}
-	err := m.wheelsOrBuild(ctx, func(c command) error {
-		c.args = slices.Concat(args, c.args)
-		_, err := m.run(ctx, c)
+	err := m.inShop(ctx, func(w shop) error {
+		_, err := m.run(ctx, command{shop: w, online: true, args: args})
 		return err
 	})
 	if err != nil {
@@ -81,30 +79,6 @@ func unpinned(lock string) string {
 		}
 	}
 	return ""
-}
-
-// wheelsOrBuild does something with wheels alone; where a package has none, it
-// does it again, and lets the package's own program build one. That is foreign
-// code, so it does not see the cache that others install from.
-func (m *making) wheelsOrBuild(ctx context.Context, do func(command) error) error {
-	held, err := m.useWheels(ctx)
-	if err != nil {
-		return err
-	}
-	err = do(command{args: []string{"--no-build"}, online: true, cache: m.wheels(), log: true})
-	_ = held.Unlock()
-	if !errors.Is(err, errNeedsBuild) {
-		return err
-	}
-	_, _ = fmt.Fprintf(m.request.Log, "python: building what has no wheel, apart from what is shared\n")
-	own := filepath.Join(m.scratch, "cache")
-	if err := os.MkdirAll(own, 0o750); err != nil {
-		return err
-	}
-	if err = do(command{builds: true, online: true, cache: own, log: true}); errors.Is(err, errNeedsBuild) {
-		return models.Errorf(models.KindInvalid, "the Python environment could not be made: a package can be built by nobody (see the log)")
-	}
-	return err
 }
 
 // patience is between looks at a lock that another has.

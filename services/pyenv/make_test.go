@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +41,14 @@ func TestAnEnvironmentIsMadeOnceAndLocked(t *testing.T) {
 	out, err := exec.Command(filepath.Join(first.Bin(), "shapes")).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, "shapes 1\n", string(out), "its programs find it where it is now")
+
+	if len((process.Runner{}).Lacks()) == 0 {
+		found, err := filepath.Glob(filepath.Join(first.Dir, "lib", "python3*", "site-packages", "shapes", "__init__.py"))
+		require.NoError(t, err)
+		info, err := os.Stat(found[0])
+		require.NoError(t, err)
+		require.Equal(t, uint64(2), info.Sys().(*syscall.Stat_t).Nlink, "it is uv's own file")
+	}
 
 	asked := x.requests()
 	again, log, err := ask(t, service(t, dir, x), "shapes\n") // of the next life
@@ -196,7 +205,7 @@ func TestAPackageThatIsBuiltReachesNobodyElse(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = closed.Close() })
-	wheels := filepath.Join(dir, "uv")
+	wheels := filepath.Join(dir, "wheels")
 	// What it may change of the cache that others install from, and whom it may
 	// reach: only what the proxy leads to.
 	x.source(t, "evil", "1.0", fmt.Sprintf(`
@@ -294,7 +303,7 @@ func TestTheFolderIsBounded(t *testing.T) {
 	require.DirExists(t, a.Dir, "it is held")
 	require.NoDirExists(t, b.Dir)
 	require.DirExists(t, c.Dir)
-	require.NoDirExists(t, filepath.Join(dir, "uv"))
+	require.NoDirExists(t, filepath.Join(dir, "wheels"))
 	require.Equal(t, "a", python(t, a, "import a; print(a.filler[0])"), "it does not need what uv kept")
 	again, _, err := ask(t, s, "b\n")
 	require.NoError(t, err)
@@ -311,15 +320,20 @@ func TestWhatWasHalfMadeIsCleaned(t *testing.T) {
 	e, _, err := ask(t, s, "shapes\n")
 	require.NoError(t, err)
 	e.Release()
-	require.NoError(t, os.Rename(e.Dir, e.Dir+".new"))
-	other := filepath.Join(dir, "environments", strings.Repeat("0", 64)+".new")
-	require.NoError(t, os.MkdirAll(filepath.Join(other, "lib"), 0o750))
+	half := filepath.Join(dir, "wheels", e.Key+".new")
+	require.NoError(t, os.Rename(e.Dir, half))
+	others := []string{filepath.Join(dir, "wheels", strings.Repeat("0", 64)+".new"), filepath.Join(dir, "builds", "4711")}
+	for _, other := range others {
+		require.NoError(t, os.MkdirAll(filepath.Join(other, "lib"), 0o750))
+	}
 	again, _, err := ask(t, s, "shapes\n")
 	require.NoError(t, err)
 	require.False(t, again.Cached)
-	require.NoDirExists(t, e.Dir+".new")
+	require.NoDirExists(t, half)
 	require.NoError(t, s.Clean())
-	require.NoDirExists(t, other)
+	for _, other := range others {
+		require.NoDirExists(t, other)
+	}
 	require.DirExists(t, again.Dir)
 }
 
@@ -331,7 +345,7 @@ func TestAFullDisk(t *testing.T) {
 	drop := disk.Ballast(t, dir, 35)
 	_, _, err := ask(t, s, "large\n")
 	refused(t, err, models.KindFull, "no room")
-	half, err := filepath.Glob(filepath.Join(dir, "environments", "*.new"))
+	half, err := filepath.Glob(filepath.Join(dir, "wheels", "*.new"))
 	require.NoError(t, err)
 	require.Empty(t, half)
 	drop()

@@ -86,7 +86,7 @@ func (s *Service) Make(ctx context.Context, r Request) (*Environment, error) {
 		return nil, err
 	}
 	m := &making{Service: s, request: r, scratch: filepath.Join(r.Dir, "python")}
-	for _, dir := range []string{m.scratch, s.environments(), s.locks()} {
+	for _, dir := range []string{m.scratch, s.environments(), s.locks(), filepath.Join(s.Dir, ofBuilds)} {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make the folders of Python environments: %w", err)
 		}
@@ -106,9 +106,6 @@ func (s *Service) Make(ctx context.Context, r Request) (*Environment, error) {
 
 func (s *Service) environments() string { return filepath.Join(s.Dir, "environments") }
 func (s *Service) locks() string        { return filepath.Join(s.Dir, "locks") }
-
-// wheels is uv's own cache.
-func (s *Service) wheels() string { return filepath.Join(s.Dir, "uv") }
 
 // making is one request under way.
 type making struct {

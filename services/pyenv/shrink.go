@@ -1,7 +1,6 @@
 package pyenv
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,18 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/gofrs/flock"
 )
-
-// useWheels holds uv's cache, which is removed when nobody makes anything.
-func (s *Service) useWheels(ctx context.Context) (*flock.Flock, error) {
-	l := flock.New(filepath.Join(s.Dir, "uv.lock"))
-	if _, err := l.TryRLockContext(ctx, patience); err != nil {
-		return nil, fmt.Errorf("hold uv's cache: %w", err)
-	}
-	return l, os.MkdirAll(s.wheels(), 0o750)
-}
 
 // shrink makes room where there is too much, for all but one environment: what
 // uv kept of wheels goes first, since environments have hard links of it; then
@@ -32,10 +20,7 @@ func (s *Service) shrink(but string) error {
 	if err != nil || size <= s.MaxBytes {
 		return err
 	}
-	if l := flock.New(filepath.Join(s.Dir, "uv.lock")); tried(l.TryLock()) {
-		_ = os.RemoveAll(s.wheels())
-		_ = l.Unlock()
-	}
+	s.idle(s.emptyShops)
 	all, err := s.kept()
 	if err != nil {
 		return err
@@ -60,30 +45,17 @@ func (s *Service) drop(key string) {
 		return
 	}
 	defer func() { _ = l.Unlock() }()
-	dir := filepath.Join(s.environments(), key)
 	_ = os.Remove(s.sealPath(key)) // first: without it there is none
-	_ = errors.Join(os.RemoveAll(dir), os.RemoveAll(dir+unfinished))
+	_ = os.RemoveAll(filepath.Join(s.environments(), key))
 }
 
 // Clean removes what an earlier life left half-made, locks that are too old to
 // be taken over, and more than there is room for. It is done at the start.
 func (s *Service) Clean() error {
-	entries, err := os.ReadDir(s.environments())
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(s.locks()); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("look through the Python environments: %w", err)
-	}
-	for _, e := range entries {
-		key, half := strings.CutSuffix(e.Name(), unfinished)
-		if half {
-			if l := s.guard(key); tried(l.TryLock()) {
-				_ = os.RemoveAll(filepath.Join(s.environments(), e.Name()))
-				_ = l.Unlock()
-			}
-		}
-	}
+	s.idle(s.sweep)
 	locks, err := os.ReadDir(s.locks())
 	if err != nil {
 		return err

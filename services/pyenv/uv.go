@@ -11,14 +11,11 @@ import (
 	"github.com/slipway-ml/slipway/services/dial"
 )
 
-// command is a command of uv.
+// command is a command of uv, or of a Python.
 type command struct {
 	args   []string
-	online bool     // it reaches indexes
-	cache  string   // uv's; "" for none
-	write  []string // folders besides it
-	log    bool     // what it says is told
-	builds bool     // it runs programs of packages: foreign code
+	online bool // it reaches indexes, and what it says is told
+	shop   shop // in which it works; none where it only looks
 }
 
 // usual is where programs are.
@@ -30,10 +27,13 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 	if err := os.MkdirAll(filepath.Join(home, "tmp"), 0o750); err != nil {
 		return "", err
 	}
+	if c.online && !c.shop.builds {
+		c.args = append(c.args[:len(c.args):len(c.args)], "--no-build")
+	}
 	out := &said{}
 	spec := deploy.RunSpec{
 		ID: m.request.ID + "-python", Server: m.Server, Image: m.request.Image, Command: c.args, Dir: m.scratch, Output: out,
-		Read: append([]string{m.UV}, m.Settings.Read...), Write: c.write, AsServer: !c.builds,
+		Read: append([]string{m.UV}, m.Settings.Read...), AsServer: !c.shop.builds && m.request.Image == "",
 		MemoryBytes: maxMemory, FileBytes: maxFile, Processes: maxProcesses,
 		Env: append([]string{
 			"PATH=" + usual, "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8", "NO_COLOR=1", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never",
@@ -42,9 +42,9 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 	if m.python.Base != "" && m.request.Image == "" {
 		spec.Read = append(spec.Read, m.python.Base)
 	}
-	if c.cache != "" {
-		spec.Env = append(spec.Env, "UV_CACHE_DIR="+c.cache)
-		spec.Write = append(spec.Write, c.cache)
+	if c.shop.dir != "" {
+		spec.Env = append(spec.Env, "UV_CACHE_DIR="+c.shop.cache())
+		spec.Write = []string{c.shop.dir}
 	} else {
 		spec.Env = append(spec.Env, "UV_NO_CACHE=1")
 	}
@@ -72,7 +72,7 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 		return "", ctx.Err()
 	}
 	text := out.text(secrets)
-	if c.log {
+	if c.online {
 		_, _ = m.request.Log.Write([]byte(text))
 	}
 	if result.Ending == deploy.EndedExit && result.ExitCode == 0 {

@@ -93,7 +93,8 @@ func installedWheel(t testing.TB, name string) (file string, wheel []byte) {
 			t.Fatal(err)
 		}
 		if path == info+"/WHEEL" {
-			tag = wheelTag.FindStringSubmatch(string(data))[1]
+			tags := wheelTag.FindAllStringSubmatch(string(data), -1)
+			tag = tags[len(tags)-1][1] // py3-none-any comes after py2-none-any
 		}
 		put(path, data)
 		list += path + ",,\n"
