@@ -52,14 +52,14 @@ func BenchmarkEnvironment(b *testing.B) {
 			out, err := cmd.CombinedOutput()
 			require.NoError(b, err, "%s", out)
 		}
-		make := func(dir string) {
+		alone := func(dir string) {
 			run("pip", "compile", "-q", "--no-config", "--no-build", "--generate-hashes", "--python", python, "-o", filepath.Join(root, "out.txt"), filepath.Join(root, "requirements.txt"))
 			run("venv", "-q", "--no-config", "--python", python, dir)
 			run("pip", "sync", "-q", "--no-config", "--no-build", "--require-hashes", "--compile-bytecode", "--link-mode", "hardlink", "--python", filepath.Join(dir, "bin", "python"), file)
 		}
-		make(filepath.Join(root, "warm"))
+		alone(filepath.Join(root, "warm"))
 		for i := 0; b.Loop(); i++ {
-			make(filepath.Join(root, "venv"+strconv.Itoa(i)))
+			alone(filepath.Join(root, "venv"+strconv.Itoa(i)))
 		}
 	})
 	b.Run("made", func(b *testing.B) {

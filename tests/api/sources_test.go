@@ -30,12 +30,12 @@ type team struct {
 	installed string // its requirements
 }
 
-func newTeam(t *testing.T) *team {
+func newTeam(t *testing.T, token string) *team {
 	t.Helper()
 	index := testbed.PackageIndex(t, "pytest", "iniconfig", "packaging", "pluggy", "pygments")
 	root := t.TempDir()
 	it := &team{t: t, dir: filepath.Join(root, "app"), installed: "--extra-index-url " + index.URL + "/simple\npytest\n"}
-	it.url = testbed.GitServer(t, root, "").URL + "/app"
+	it.url = testbed.GitServer(t, root, token).URL + "/app"
 	testbed.Git(t, "", "init", "-q", "-b", "main", it.dir)
 	it.write("requirements.txt", it.installed)
 	it.write("app/tests/test_yolo_detect.py", `import json, os, pathlib, urllib.request
@@ -73,7 +73,7 @@ func TestATeamsOwnSuiteFromGit(t *testing.T) {
 	t.Parallel()
 	needServe(t)
 	testbed.UV(t)
-	w, it := world.Start(t, withPython(t), fromSources), newTeam(t)
+	w, it := world.Start(t, withPython(t), fromSources), newTeam(t, "")
 
 	v, step := commanded(t, w, "first", suiteCommand, nil, it.git(", ref: main"), locked)
 	require.Equal(t, "passed", step["state"], "%v\n%s", step, stepLog(w, v))
@@ -109,7 +109,7 @@ func TestAStepThatAttacksItsEnvironment(t *testing.T) {
 	t.Parallel()
 	needServe(t)
 	testbed.UV(t)
-	w, it := world.Start(t, withPython(t), fromSources), newTeam(t)
+	w, it := world.Start(t, withPython(t), fromSources), newTeam(t, "")
 	_, step := commanded(t, w, "attacks", `packages=$(python -c 'import pytest, os; print(os.path.dirname(os.path.dirname(pytest.__file__)))')
 echo "raise SystemExit('evil')" >$packages/sitecustomize.py
 echo "evil" >>$packages/pytest/__init__.py
@@ -129,7 +129,7 @@ func TestSourcesThatFail(t *testing.T) {
 	t.Parallel()
 	needServe(t)
 	testbed.UV(t)
-	w, it := world.Start(t, withPython(t), fromSources), newTeam(t)
+	w, it := world.Start(t, withPython(t), fromSources), newTeam(t, "")
 	it.write("none.txt", strings.Replace(it.installed, "pytest", "pytest>99", 1))
 	away, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -158,7 +158,7 @@ func TestTheModelsOwnRequirements(t *testing.T) {
 	t.Parallel()
 	needServe(t)
 	testbed.UV(t)
-	w, it := world.Start(t, withPython(t), fromSources), newTeam(t)
+	w, it := world.Start(t, withPython(t), fromSources), newTeam(t, "")
 	own := map[string]string{"requirements.txt": it.installed}
 	_, step := commanded(t, w, "own", "python -c 'import pytest'", own, "      requirements: $SLIPWAY_MODEL_DIR/requirements.txt\n", it.git(""))
 	require.Equal(t, "passed", step["state"], "%v", step)
@@ -167,4 +167,36 @@ func TestTheModelsOwnRequirements(t *testing.T) {
 	_, step = commanded(t, w, "bare", "python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' && ! python -c 'import pytest'", own, "      python: \"3.11\"\n")
 	require.Equal(t, "passed", step["state"], "%v", step)
 	require.NotContains(t, step["inputs"], "python_lock_digest")
+}
+
+// A repository that wants a sign-in, by a secret: it is nowhere afterwards.
+func TestARepositoryBehindAToken(t *testing.T) {
+	t.Parallel()
+	needServe(t)
+	const token = "glpat-9f2c'71%b$e04d"
+	w, it := world.Start(t, withPython(t), fromSources), newTeam(t, token)
+	w.OK(http.MethodPut, "/api/v1/secrets/GIT_TOKEN", object{"value": token})
+	w.OK(http.MethodPut, "/api/v1/variables/TESTS_REPO", object{"value": it.url})
+	const from = "      git: {url: \"${{ vars.TESTS_REPO }}\", ref: main, token: \"${{ secrets.GIT_TOKEN }}\"}\n"
+	v, step := commanded(t, w, "signed-in", "test -f app/tests/test_yolo_detect.py && git log -1; cat .git/config; env; cat /proc/*/environ || true", nil, from)
+	require.Equal(t, "passed", step["state"], "%v", step)
+	require.Equal(t, it.commit, step["inputs"].(object)["git_commit"])
+	seen := stepLog(w, v) + fmt.Sprint(v)
+
+	w.OK(http.MethodPut, "/api/v1/secrets/GIT_TOKEN", object{"value": "another-4711"})
+	v, step = commanded(t, w, "refused", "true", nil, from)
+	require.Equal(t, "errored", step["state"], "%v", step)
+	require.Contains(t, step["reason"], "refuses git.token")
+	require.NotContains(t, stepLog(w, v), "trying again")
+	seen += stepLog(w, v) + fmt.Sprint(v)
+	require.NoError(t, filepath.WalkDir(w.Dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil // it has just gone
+		}
+		data, _ := os.ReadFile(path)
+		seen += string(data)
+		return nil
+	}))
+	require.NotContains(t, seen, token)
+	require.NotContains(t, seen, "another-4711")
 }
