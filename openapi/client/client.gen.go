@@ -2972,12 +2972,16 @@ type ClientInterface interface {
 
 	// PutEnvironmentSecretWithBody Set a secret of an environment
 	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
 	PutEnvironmentSecretWithBody(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutEnvironmentSecret Set a secret of an environment
+	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3001,12 +3005,16 @@ type ClientInterface interface {
 
 	// PutEnvironmentVariableWithBody Set a variable of an environment
 	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
 	PutEnvironmentVariableWithBody(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutEnvironmentVariable Set a variable of an environment
+	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3053,12 +3061,16 @@ type ClientInterface interface {
 
 	// PutModelSecretWithBody Set a secret of a model
 	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
 	PutModelSecretWithBody(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutModelSecret Set a secret of a model
+	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3082,12 +3094,16 @@ type ClientInterface interface {
 
 	// PutModelVariableWithBody Set a variable of a model
 	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
 	PutModelVariableWithBody(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutModelVariable Set a variable of a model
+	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4031,6 +4047,8 @@ func (c *Client) GetEnvironmentSecret(ctx context.Context, model ModelParam, env
 
 // PutEnvironmentSecretWithBody Set a secret of an environment
 //
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
@@ -4047,6 +4065,8 @@ func (c *Client) PutEnvironmentSecretWithBody(ctx context.Context, model ModelPa
 }
 
 // PutEnvironmentSecret Set a secret of an environment
+//
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4110,6 +4130,8 @@ func (c *Client) GetEnvironmentVariable(ctx context.Context, model ModelParam, e
 
 // PutEnvironmentVariableWithBody Set a variable of an environment
 //
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
@@ -4126,6 +4148,8 @@ func (c *Client) PutEnvironmentVariableWithBody(ctx context.Context, model Model
 }
 
 // PutEnvironmentVariable Set a variable of an environment
+//
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4242,6 +4266,8 @@ func (c *Client) GetModelSecret(ctx context.Context, model ModelParam, name Valu
 
 // PutModelSecretWithBody Set a secret of a model
 //
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
@@ -4258,6 +4284,8 @@ func (c *Client) PutModelSecretWithBody(ctx context.Context, model ModelParam, n
 }
 
 // PutModelSecret Set a secret of a model
+//
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4321,6 +4349,8 @@ func (c *Client) GetModelVariable(ctx context.Context, model ModelParam, name Va
 
 // PutModelVariableWithBody Set a variable of a model
 //
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
@@ -4337,6 +4367,8 @@ func (c *Client) PutModelVariableWithBody(ctx context.Context, model ModelParam,
 }
 
 // PutModelVariable Set a variable of a model
+//
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9821,12 +9853,16 @@ type ClientWithResponsesInterface interface {
 
 	// PutEnvironmentSecretWithBodyWithResponse Set a secret of an environment
 	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
 	PutEnvironmentSecretWithBodyWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutEnvironmentSecretResponse, error)
 
 	// PutEnvironmentSecretWithResponse Set a secret of an environment
+	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9856,12 +9892,16 @@ type ClientWithResponsesInterface interface {
 
 	// PutEnvironmentVariableWithBodyWithResponse Set a variable of an environment
 	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
 	PutEnvironmentVariableWithBodyWithResponse(ctx context.Context, model ModelParam, environment EnvironmentParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutEnvironmentVariableResponse, error)
 
 	// PutEnvironmentVariableWithResponse Set a variable of an environment
+	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9918,12 +9958,16 @@ type ClientWithResponsesInterface interface {
 
 	// PutModelSecretWithBodyWithResponse Set a secret of a model
 	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
 	PutModelSecretWithBodyWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelSecretResponse, error)
 
 	// PutModelSecretWithResponse Set a secret of a model
+	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9953,12 +9997,16 @@ type ClientWithResponsesInterface interface {
 
 	// PutModelVariableWithBodyWithResponse Set a variable of a model
 	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
 	PutModelVariableWithBodyWithResponse(ctx context.Context, model ModelParam, name ValueNameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelVariableResponse, error)
 
 	// PutModelVariableWithResponse Set a variable of a model
+	//
+	// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -14031,6 +14079,8 @@ func (c *ClientWithResponses) GetEnvironmentSecretWithResponse(ctx context.Conte
 
 // PutEnvironmentSecretWithBodyWithResponse Set a secret of an environment
 //
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /api/v1/models/{model}/environments/{environment}/secrets/{name} (the `PutEnvironmentSecret` operationId).
@@ -14043,6 +14093,8 @@ func (c *ClientWithResponses) PutEnvironmentSecretWithBodyWithResponse(ctx conte
 }
 
 // PutEnvironmentSecretWithResponse Set a secret of an environment
+//
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14096,6 +14148,8 @@ func (c *ClientWithResponses) GetEnvironmentVariableWithResponse(ctx context.Con
 
 // PutEnvironmentVariableWithBodyWithResponse Set a variable of an environment
 //
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /api/v1/models/{model}/environments/{environment}/variables/{name} (the `PutEnvironmentVariable` operationId).
@@ -14108,6 +14162,8 @@ func (c *ClientWithResponses) PutEnvironmentVariableWithBodyWithResponse(ctx con
 }
 
 // PutEnvironmentVariableWithResponse Set a variable of an environment
+//
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14206,6 +14262,8 @@ func (c *ClientWithResponses) GetModelSecretWithResponse(ctx context.Context, mo
 
 // PutModelSecretWithBodyWithResponse Set a secret of a model
 //
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /api/v1/models/{model}/secrets/{name} (the `PutModelSecret` operationId).
@@ -14218,6 +14276,8 @@ func (c *ClientWithResponses) PutModelSecretWithBodyWithResponse(ctx context.Con
 }
 
 // PutModelSecretWithResponse Set a secret of a model
+//
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14271,6 +14331,8 @@ func (c *ClientWithResponses) GetModelVariableWithResponse(ctx context.Context, 
 
 // PutModelVariableWithBodyWithResponse Set a variable of a model
 //
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /api/v1/models/{model}/variables/{name} (the `PutModelVariable` operationId).
@@ -14283,6 +14345,8 @@ func (c *ClientWithResponses) PutModelVariableWithBodyWithResponse(ctx context.C
 }
 
 // PutModelVariableWithResponse Set a variable of a model
+//
+// A model that is not registered yet is by its first value, so that a pipeline finds what it names.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
