@@ -35,7 +35,7 @@ type stepDoc struct {
 	Matrix          matrix    `yaml:"matrix,omitempty"`
 
 	On           string  `yaml:"on,omitempty" jsonschema:"enum=process,enum=docker,default=process" jsonschema_description:"Where the command runs."`
-	Image        string  `yaml:"image,omitempty" jsonschema:"minLength=1,maxLength=500" jsonschema_description:"The container's image, with on: docker; the server's own where it has one."`
+	Image        string  `yaml:"image,omitempty" jsonschema:"minLength=1,maxLength=500" jsonschema_description:"The container's image, with on: docker; the server's --step-image by default."`
 	Network      string  `yaml:"network,omitempty" jsonschema:"enum=step,enum=open,default=step" jsonschema_description:"step: it reaches the version under test, its data and this server. open: whatever the machine reaches."`
 	Git          *gitDoc `yaml:"git,omitempty" jsonschema_description:"Where the command's files come from; the version's own by default."`
 	Python       string  `yaml:"python,omitempty" jsonschema:"minLength=1,maxLength=200" jsonschema_description:"A version of Python in quotes, such as \"3.11\"."`
