@@ -23,7 +23,7 @@ type view struct {
 
 // hiddenAnyway are where users, services and other programs keep what is
 // theirs. A run has a /tmp, /var/tmp and /dev of its own.
-var hiddenAnyway = []string{"/home", "/root", "/run"}
+var hiddenAnyway = []string{"/home", "/root", "/run", "/var/run"}
 
 // scratch are the folders that a run has to itself, in memory.
 var scratch = []string{"/tmp", "/var/tmp", "/dev/shm"}

@@ -85,7 +85,7 @@ func (a *App) cleanRuns(p *parts) func(context.Context) error {
 		runners[models.StepsProcess] = p.runner
 		for on, r := range runners {
 			if err := r.Clean(ctx, a.db.ServerID()); err != nil {
-				a.log.WarnContext(ctx, "earlier runs are still ending", "on", on, "error", err)
+				a.log.WarnContext(ctx, "earlier runs may still be there", "on", on, "error", err)
 			}
 		}
 		for on, r := range p.steps {

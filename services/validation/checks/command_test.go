@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/tests/testbed/disk"
 )
@@ -109,6 +110,26 @@ func TestTheLogIsKept(t *testing.T) {
 	require.Contains(t, log, "a\uFFFDb")
 	require.Contains(t, log, "to stderr")
 	require.Contains(t, log, "$ printf")
+}
+
+// lacking is a runner on a machine that does not give all.
+type lacking struct{ deploy.Runner }
+
+// Lacks implements deploy.Runner.
+func (lacking) Lacks() []string { return []string{"a run sees the neighbours"} }
+
+func TestTheReportSaysWhatACommandWasNotKeptFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.needServe()
+	w.Steps[models.StepsProcess] = lacking{w.Steps[models.StepsProcess]}
+	w.apply("    - run: \"true\"\n")
+	v := w.validate(w.register(onnxFiles(t, "v1")))
+	require.Equal(t, models.ValidationPassed, v.State, v.Reason)
+	require.Equal(t, []models.Finding{{
+		Severity: models.SeverityInfo, Where: "isolation", Message: "a run sees the neighbours", Remedy: "docs/isolation.md tells what gives the rest",
+	}}, v.Steps[0].Findings)
+	require.Contains(t, w.log(v.Steps[0]), "isolation: a run sees the neighbours\n")
 }
 
 func TestACommandThatFillsTheDiskIsEnded(t *testing.T) {
