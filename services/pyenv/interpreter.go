@@ -19,6 +19,7 @@ type interpreter struct {
 	Version  string `json:"version"`
 	Platform string `json:"platform"`
 	Base     string `json:"base"`
+	Path     string `json:"path"`
 	Image    string `json:"-"`
 }
 
@@ -30,7 +31,7 @@ func (i interpreter) id() []byte {
 // describe is what an interpreter is asked.
 const describe = `import json, os, platform, sys, sysconfig
 print("python:" + json.dumps({"program": os.path.realpath(sys.executable), "version": platform.python_implementation().lower() + " " + platform.python_version(),
-    "platform": sysconfig.get_platform(), "base": sys.base_prefix}))`
+    "platform": sysconfig.get_platform(), "base": sys.base_prefix, "path": os.environ.get("PATH", "")}))`
 
 // versionForm is a version of Python as a pipeline names it.
 var versionForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+){0,2}$`)

@@ -47,6 +47,7 @@ type Environment struct {
 	Dir    string // to read, at this very path
 	Base   string // the folder of the interpreter that it stands on, to read too
 	Python string // the version, whole
+	Path   string // on which its programs were looked for
 	Lock   []byte // every package with its version and hashes
 	Key    string
 	Cached bool // it was there already
@@ -99,7 +100,7 @@ func (s *Service) Make(ctx context.Context, r Request) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Environment{Python: m.python.Version, Base: m.python.Base, Lock: lock, Key: digest(lock, m.python.id())}
+	e := &Environment{Python: m.python.Version, Path: m.python.Path, Base: m.python.Base, Lock: lock, Key: digest(lock, m.python.id())}
 	e.Dir = filepath.Join(s.environments(), e.Key)
 	return e, m.hold(ctx, e)
 }

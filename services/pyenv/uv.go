@@ -36,10 +36,11 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 		Read: append([]string{m.UV}, m.Settings.Read...), AsServer: !c.shop.builds && m.request.Image == "",
 		MemoryBytes: maxMemory, FileBytes: maxFile, Processes: maxProcesses,
 		Env: append([]string{
-			"PATH=" + usual, "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8", "NO_COLOR=1", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never",
+			"HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8", "NO_COLOR=1", "UV_NO_PROGRESS=1", "UV_PYTHON_DOWNLOADS=never",
 		}, m.Settings.Env...),
 	}
-	if m.python.Base != "" && m.request.Image == "" {
+	if m.request.Image == "" { // an image has its own
+		spec.Env = append(spec.Env, "PATH="+usual)
 		spec.Read = append(spec.Read, m.python.Base)
 	}
 	if c.shop.dir != "" {

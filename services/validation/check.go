@@ -60,6 +60,7 @@ type Settings struct {
 	Work          string // folder for what steps need while they run
 	Serve         string // the program slipway-serve
 	Runtime       string // libonnxruntime.so
+	StepImage     string // of run: steps on docker that name none
 	Python        string // whose folder comes first on a command's PATH; "": none
 	Parallel      int    // inferences at once
 	StepsParallel int    // steps of one validation at once; 0: a step for each core, two at least

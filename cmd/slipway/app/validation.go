@@ -46,7 +46,7 @@ func (a *App) wireValidation(p *parts) error {
 		DB: a.data, Blobs: p.blobs, Files: p.artifacts, Datasets: datasets, Runner: p.runner, Steps: p.steps, Checks: checks.All(), Doors: p.doors,
 		Sources: sources, Scope: scope{p.secrets},
 		Settings: validation.Settings{
-			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python,
+			Work: work, Serve: a.binary("slipway-serve"), Runtime: a.binary("libonnxruntime.so"), Python: a.cfg.Python, StepImage: a.cfg.StepImage,
 			Parallel: runtime.GOMAXPROCS(0), StepsParallel: a.cfg.StepsParallel, Server: a.db.ServerID(),
 			ServeMemory: a.cfg.Validation.Memory << 20, Answer: a.cfg.Validation.Answer,
 			Version: Version, LogToRuns: a.cfg.LogToRuns,

@@ -59,9 +59,12 @@ func (p *place) packages(ctx context.Context, s *validation.Subject, report *mod
 	}
 	ask := pyenv.Request{
 		ID: s.ID, Dir: filepath.Join(s.Dir, "environment"), Root: p.work, Requirements: step.Requirements, Python: cmp.Or(step.Python, s.Settings.Python),
-		Runner: runner, Image: step.Image, Log: s.Log,
+		Runner: runner, Log: s.Log,
 	}
 	if step.On == models.StepsDocker {
+		if ask.Image = cmp.Or(step.Image, s.Settings.StepImage); ask.Image == "" {
+			return models.Errorf(models.KindInvalid, "the step names no image: image says which container it runs in, or --step-image for all that say none")
+		}
 		ask.Python = cmp.Or(step.Python, "python3") // the image's
 	}
 	if name, ok := strings.CutPrefix(step.Requirements, modelDir); ok {
@@ -76,7 +79,11 @@ func (p *place) packages(ctx context.Context, s *validation.Subject, report *mod
 	if step.On != models.StepsDocker {
 		p.read = append(p.read, made.Base)
 	}
-	p.set("PATH", made.Bin()+":"+usualPath)
+	path := usualPath
+	if ask.Image != "" {
+		path = made.Path
+	}
+	p.set("PATH", made.Bin()+":"+path)
 	p.set("VIRTUAL_ENV", made.Dir)
 	s.Used(inputPython, made.Python)
 	if len(made.Lock) == 0 {
