@@ -21,6 +21,7 @@ import (
 
 	"github.com/slipway-ml/slipway/cmd/slipway/cli"
 	"github.com/slipway-ml/slipway/cmd/slipway/config"
+	"github.com/slipway-ml/slipway/deploy/docker"
 	"github.com/slipway-ml/slipway/deploy/process"
 	"github.com/slipway-ml/slipway/tests/testbed"
 	"github.com/slipway-ml/slipway/tests/testbed/postgres"
@@ -33,6 +34,7 @@ const asCommand = "slipway-under-test"
 // Main is the TestMain of a package that starts servers.
 func Main(m *testing.M) {
 	process.Supervise()
+	docker.Init()
 	if IsCommand() {
 		if os.Getenv(tied) != "" {
 			_ = os.Unsetenv(tied)

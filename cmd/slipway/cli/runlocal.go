@@ -30,7 +30,8 @@ type RunLocal struct {
 	Format string `enum:",html,junit,sarif,json" default:"" help:"html, junit, sarif or json (default: by the file's name, else html)."`
 
 	Python     string   `default:"python3" env:"SLIPWAY_PYTHON" help:"Python whose folder comes first on the PATH of run: steps."`
-	AllowSteps []string `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run."`
+	AllowSteps []string `default:"process" env:"SLIPWAY_ALLOW_STEPS" help:"Where run: steps may run: process, docker or both."`
+	StepImage  string   `env:"SLIPWAY_STEP_IMAGE" help:"Image of run: steps on docker that name none."`
 	DockerHost string   `env:"SLIPWAY_DOCKER_HOST,DOCKER_HOST" help:"Address of the Docker Engine (default: unix:///var/run/docker.sock)."`
 	RuntimeDir string   `env:"SLIPWAY_RUNTIME_DIR" type:"path" help:"Folder of slipway-serve and libonnxruntime.so (default: beside slipway)."`
 

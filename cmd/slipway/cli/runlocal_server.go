@@ -28,7 +28,7 @@ func (r *RunLocal) settings() config.Config {
 	return config.Config{
 		Host: "127.0.0.1", ServeArtifacts: true, LogToRuns: true, HeavyJobs: 1,
 		Sources: config.Sources{AllowPrivateIPs: true, Environments: localEnvironments()},
-		Python:  r.Python, AllowSteps: r.AllowSteps, DockerHost: r.DockerHost, RuntimeDir: r.RuntimeDir,
+		Python:  r.Python, AllowSteps: r.AllowSteps, StepImage: r.StepImage, DockerHost: r.DockerHost, RuntimeDir: r.RuntimeDir,
 	}
 }
 
