@@ -3,6 +3,7 @@ package docker
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -174,9 +175,11 @@ func (r *inside) wait() deploy.RunResult {
 func (r *inside) result(status syscall.WaitStatus) deploy.RunResult {
 	result := deploy.RunResult{Ending: deploy.EndedExit, ExitCode: status.ExitStatus(), Duration: now().Sub(r.began)}
 	result.Detail = fmt.Sprintf("exit code %d", result.ExitCode)
-	var used syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &used) == nil {
-		result.PeakRSS = used.Maxrss << 10 // of its largest process
+	// Of its largest process. The kernel begins counting with what this program
+	// held when it started the run, so a figure no larger than that tells nothing.
+	var used, self syscall.Rusage
+	if errors.Join(syscall.Getrusage(syscall.RUSAGE_CHILDREN, &used), syscall.Getrusage(syscall.RUSAGE_SELF, &self)) == nil && used.Maxrss > self.Maxrss {
+		result.PeakRSS = used.Maxrss << 10
 	}
 	killed := event("memory.events", "oom_kill") + event("memory.oom_control", "oom_kill")
 	switch {
