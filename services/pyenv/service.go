@@ -69,6 +69,7 @@ const (
 	maxMemory    = 4 << 30
 	maxFile      = 8 << 30
 	maxProcesses = 256
+	maxBuilt     = 16 << 30 // bytes that builds may take of the disk
 )
 
 // lockLife is how long requirements that name no exact version are answered by

@@ -43,6 +43,9 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 		spec.Env = append(spec.Env, "PATH="+usual)
 		spec.Read = append(spec.Read, m.python.Base)
 	}
+	if c.shop.builds {
+		spec.DiskBytes = maxBuilt
+	}
 	if c.shop.dir != "" {
 		spec.Env = append(spec.Env, "UV_CACHE_DIR="+c.shop.cache())
 		spec.Write = []string{c.shop.dir}
