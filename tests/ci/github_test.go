@@ -20,31 +20,34 @@ func TestMain(m *testing.M) { world.Main(m) }
 
 func TestGitHubWorkflowTestsRegistersAndPromotes(t *testing.T) {
 	t.Parallel()
-	repo := newRepository(t)
+	repo := newRepository(t, "testdata/project", "v1")
+	repo.copy(t, filepath.Join(world.Root(), "deploy", "ci", "github", "slipway.yml"), ".github/workflows/slipway.yml")
+	repo.commit(t)
 	w := world.Start(t)
+	vars := []string{"--var", "SLIPWAY_URL=" + w.URL, "--var", "SLIPWAY_MODEL=ci-detector"}
 
-	log, err := repo.act(t, w.URL)
+	log, err := repo.act(t, vars...)
 	require.NoError(t, err, log)
 	require.Contains(t, log, "1 passed", "the repository's own tests ran")
-	require.Equal(t, "1", live(t, w))
+	require.Equal(t, "1", live(t, w, "ci-detector"))
 
 	repo.replace(t, "slipway.yaml", `opset: ">= 17"`, `opset: ">= 99"`)
-	log, err = repo.act(t, w.URL)
+	log, err = repo.act(t, vars...)
 	require.Error(t, err, "a version that fails its validation fails the job")
 	require.Contains(t, log, "opset", "the reason stands in its log")
-	require.Equal(t, "1", live(t, w), "what was live stays live")
+	require.Equal(t, "1", live(t, w, "ci-detector"), "what was live stays live")
 
 	repo.replace(t, "test_train.py", "160, 160]", "1, 1]")
-	_, err = repo.act(t, w.URL)
+	_, err = repo.act(t, vars...)
 	require.Error(t, err, "a failing test fails the job")
 	versions := w.OK("GET", "/api/2.0/mlflow/model-versions/search?filter=name%3D%27ci-detector%27", nil)["model_versions"]
 	require.Len(t, versions, 2, "and nothing is registered")
 }
 
 // live is the version that takes all of production's traffic.
-func live(t *testing.T, w *world.World) string {
+func live(t *testing.T, w *world.World, model string) string {
 	t.Helper()
-	for _, each := range w.OK("GET", "/api/v1/models/ci-detector/environments/production", nil)["traffic"].([]any) {
+	for _, each := range w.OK("GET", "/api/v1/models/"+model+"/environments/production", nil)["traffic"].([]any) {
 		if traffic := each.(map[string]any); traffic["weight"] == float64(100) {
 			return traffic["version"].(string)
 		}
@@ -52,18 +55,15 @@ func live(t *testing.T, w *world.World) string {
 	return ""
 }
 
-// repository is a training repository with the workflow in its place.
+// repository is a training repository.
 type repository struct{ dir, home string }
 
-func newRepository(t *testing.T) repository {
+func newRepository(t *testing.T, files, detector string) repository {
 	t.Helper()
 	r := repository{dir: t.TempDir(), home: t.TempDir()}
-	root := testbed.Root(t)
-	require.NoError(t, os.CopyFS(r.dir, os.DirFS("testdata/project")))
-	r.copy(t, filepath.Join(root, "tests", "data", "shapes", "v1.onnx"), "detector.onnx")
-	r.copy(t, filepath.Join(root, "deploy", "ci", "github", "slipway.yml"), ".github/workflows/slipway.yml")
+	require.NoError(t, os.CopyFS(r.dir, os.DirFS(files)))
+	r.copy(t, filepath.Join(world.Root(), "tests", "data", "shapes", detector+".onnx"), "detector.onnx")
 	r.git(t, "init", "--quiet", "--initial-branch", "main")
-	r.commit(t)
 	return r
 }
 
@@ -101,15 +101,14 @@ func (r repository) git(t *testing.T, arguments ...string) {
 }
 
 // act pushes the repository's commit and gives the job's log.
-func (r repository) act(t *testing.T, url string) (string, error) {
+func (r repository) act(t *testing.T, flags ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, testbed.Program(t, "act"), "push",
-		"--platform", "ubuntu-latest=-self-hosted", "--var", "SLIPWAY_URL="+url, "--var", "SLIPWAY_MODEL=ci-detector")
+	command := exec.CommandContext(ctx, testbed.Program(t, "act"), append([]string{"push", "--platform", "ubuntu-latest=-self-hosted"}, flags...)...)
 	command.Dir = r.dir
 	command.Env = append(os.Environ(), "HOME="+r.home, "XDG_CACHE_HOME="+filepath.Join(r.home, "cache"), "XDG_CONFIG_HOME="+filepath.Join(r.home, "config"),
-		"PATH="+testbed.Bin(t)+":"+filepath.Dir(testbed.Python(t))+":"+os.Getenv("PATH"))
+		"PIP_CACHE_DIR="+filepath.Join(testbed.Cache(t), "pip"), "PATH="+testbed.Bin(t)+":"+filepath.Dir(testbed.Python(t))+":"+os.Getenv("PATH"))
 	log, err := command.CombinedOutput()
 	return string(log), err
 }

@@ -53,7 +53,7 @@ def test_the_served_model_answers_as_its_file_does():
         theirs, ours = served.detect(sample.picture), local.detect(sample.picture)
         theirs = [b for b in theirs if b.score > 0.3]
         for box in theirs:
-            assert any(box.name == o.name and detector.iou(box.corners, o.corners) > 0.9 for o in ours), (sample.file, box)
+            assert any(box.name == o.name and detector.iou(box.corners, o.corners) > 0.75 for o in ours), (sample.file, box)
 
 
 def keep(name: str, value: float) -> None:
