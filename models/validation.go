@@ -116,6 +116,13 @@ const (
 	SeverityError   Severity = "error"
 )
 
+// The rules of findings that stand for a test of the team's own, passed ones
+// too.
+const (
+	RuleTest        = "test"
+	RuleSkippedTest = "test.skipped"
+)
+
 // Finding is one thing a step found, where it is and what to do about it.
 type Finding struct {
 	Severity Severity `json:"severity"`

@@ -66,7 +66,7 @@ type (
 )
 
 // JUnit writes a validation as JUnit XML: a suite for each step, a case for
-// each threshold and each group of findings.
+// each threshold, each test of the team's own, and each group of findings.
 func (s Service) JUnit(ctx context.Context, w io.Writer, id int64) error {
 	v, err := s.Source.Get(ctx, id)
 	if err != nil {
@@ -179,6 +179,12 @@ func cases(v models.Validation, step models.StepResult) []junitCase {
 		failed = failed || m.Broken
 		list = append(list, c)
 	}
+	for _, f := range step.Findings {
+		if c, ok := tested(f); ok {
+			failed = failed || c.Failure != nil
+			list = append(list, c)
+		}
+	}
 	for _, g := range byPlace(step.Findings) {
 		c := junitCase{Name: "findings: " + g.place}
 		if i := slices.IndexFunc(g.found, func(f models.Finding) bool { return f.Severity == models.SeverityError }); i >= 0 {
@@ -197,6 +203,21 @@ func cases(v models.Validation, step models.StepResult) []junitCase {
 	return append([]junitCase{whole}, list...)
 }
 
+// tested is the case of the team's own that a finding stands for.
+func tested(f models.Finding) (c junitCase, ok bool) {
+	if f.Rule != models.RuleTest && f.Rule != models.RuleSkippedTest {
+		return c, false
+	}
+	c.Name = f.Where
+	switch {
+	case f.Rule == models.RuleSkippedTest:
+		c.Skipped = &junitSkipped{f.Message}
+	case f.Severity == models.SeverityError:
+		c.Failure = &junitProblem{Type: f.Rule, Message: f.Message, Text: words([]models.Finding{f})}
+	}
+	return c, true
+}
+
 // placed are the findings in one file, or about one thing.
 type placed struct {
 	place string
@@ -208,7 +229,7 @@ type placed struct {
 func byPlace(findings []models.Finding) []placed {
 	var groups []placed
 	for _, f := range findings {
-		if f.Severity == models.SeverityInfo || f.Rule == ruleThreshold {
+		if _, test := tested(f); test || f.Severity == models.SeverityInfo || f.Rule == ruleThreshold {
 			continue
 		}
 		at, _ := location(f.Where)

@@ -126,6 +126,24 @@ func TestAFailedStepWithoutFindingsFailsItsCase(t *testing.T) {
 	require.Equal(t, "so it is", suites[0].Cases[0].Failure.Message)
 }
 
+func TestTheTeamsOwnTestsAreCases(t *testing.T) {
+	t.Parallel()
+	k := example(t)
+	k.validation.Steps = []models.StepResult{{Name: "x", Report: models.Report{Verdict: models.VerdictFailed, Findings: []models.Finding{
+		{Severity: models.SeverityInfo, Rule: models.RuleTest, Where: "a::one", Message: "one passed"},
+		{Severity: models.SeverityInfo, Rule: models.RuleSkippedTest, Where: "a::two", Message: "two was skipped: why not"},
+		{Severity: models.SeverityError, Rule: models.RuleTest, Where: "a::three", Message: "three failed"},
+	}}}}
+	s := junit(t, k)[0]
+	require.Equal(t, []int{3, 1, 1}, []int{s.Tests, s.Failures, s.Skipped})
+	require.Equal(t, []string{"a::one", "a::two", "a::three"}, []string{s.Cases[0].Name, s.Cases[1].Name, s.Cases[2].Name})
+	require.Equal(t, "three failed", s.Cases[2].Failure.Message)
+	var text bytes.Buffer
+	require.NoError(t, Service{Source: k}.SARIF(t.Context(), &text, 1))
+	require.Contains(t, text.String(), "three failed")
+	require.NotContains(t, text.String(), "one passed", "what passed is no alert")
+}
+
 func TestWhereAFindingIs(t *testing.T) {
 	t.Parallel()
 	for where, want := range map[string]struct {

@@ -139,7 +139,9 @@ func (s Service) SARIF(ctx context.Context, w io.Writer, id int64) error {
 			invocation.Notifications = append(invocation.Notifications, sarifNotification{level, sarifText{fmt.Sprintf("step %s is %s: %s", step.Name, step.Verdict, step.Reason)}})
 		}
 		for _, f := range step.Findings {
-			run.add(step, f, now)
+			if _, test := tested(f); !test || f.Severity != models.SeverityInfo { // a test that passed is no alert
+				run.add(step, f, now)
+			}
 		}
 	}
 	run.Invocations = []sarifInvocation{invocation}

@@ -118,7 +118,7 @@ func (c testCase) finding(count *tally) models.Finding {
 	case c.Failure != nil:
 		count.failures++
 		return models.Finding{
-			Severity: models.SeverityError, Where: where, Rule: "test",
+			Severity: models.SeverityError, Where: where, Rule: models.RuleTest,
 			Message: fmt.Sprintf("%s failed%s: %s%s", c.told(where, test), after, c.Failure.words(), c.printed()),
 		}
 	case c.Error != nil:
@@ -127,14 +127,18 @@ func (c testCase) finding(count *tally) models.Finding {
 			count.uncollected = cut(test, 200)
 		}
 		return models.Finding{
-			Severity: models.SeverityError, Where: where, Rule: "test",
+			Severity: models.SeverityError, Where: where, Rule: models.RuleTest,
 			Message: fmt.Sprintf("%s could not run: %s%s", c.told(where, test), c.Error.words(), c.printed()),
 		}
 	case c.Skipped != nil:
 		count.skipped++
-		return info(where, "%s was skipped: %s", c.told(where, test), c.Skipped.words())
+		f := info(where, "%s was skipped: %s", c.told(where, test), c.Skipped.words())
+		f.Rule = models.RuleSkippedTest
+		return f
 	default:
-		return info(where, "%s passed%s", c.told(where, test), after)
+		f := info(where, "%s passed%s", c.told(where, test), after)
+		f.Rule = models.RuleTest
+		return f
 	}
 }
 
