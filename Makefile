@@ -4,8 +4,9 @@ export PYTHON ?= python3.11
 cache       := $(abspath $(or $(SLIPWAY_CACHE),.cache))
 export SLIPWAY_CACHE := $(cache)
 
-# Packages whose tests need nothing outside the module, and all of them.
-unit         = $$(go list ./... | grep -v /tests/)
+# Packages whose tests need nothing outside the module (no Docker, no Python, no
+# built program), and all of them.
+unit         = $$(go list ./... | grep -vE '/tests/|/deploy/docker$$|/services/(checkout|pyenv|validation/checks)$$')
 all          = ./...
 
 .DEFAULT_GOAL := help
