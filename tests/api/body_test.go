@@ -53,10 +53,12 @@ func streams(r gin.RouteInfo) bool {
 }
 
 // needless tells an answer that is given before anybody asks for a body: of
-// OpenTelemetry's route, which looks at its headers first, too.
+// what takes none, or of OpenTelemetry's route, which looks at its headers
+// first.
 func needless(r gin.RouteInfo, status int) bool {
-	return status == http.StatusNotFound || status == http.StatusNotImplemented ||
-		r.Method == http.MethodDelete && status == http.StatusOK || strings.HasPrefix(r.Path, "/v1/") && status == http.StatusBadRequest
+	bare := r.Method == http.MethodDelete || strings.HasSuffix(r.Path, "/rotate-key")
+	return status == http.StatusNotFound || status == http.StatusNotImplemented || bare && status == http.StatusOK ||
+		strings.HasPrefix(r.Path, "/v1/") && status == http.StatusBadRequest
 }
 
 // A body that says that it is too large is refused before any of it is read, on
