@@ -15,6 +15,9 @@ type Principal struct {
 // Anonymous is the owner of a server without sign-in.
 var Anonymous = Principal{Name: "anonymous", Role: "owner"}
 
+// RoleStep is the role of a run: step, which asks by its token.
+const RoleStep = "step"
+
 // System is the principal of what Slipway does by itself.
 var System = Principal{Name: "slipway", Role: "system"}
 

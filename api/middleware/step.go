@@ -32,7 +32,7 @@ func Steps(tokens Tokens) gin.HandlerFunc {
 			return err
 		}
 		who := models.PrincipalOf(ctx)
-		who.Name, who.Role = fmt.Sprintf("step %s of validation %d", rights.Name, rights.ValidationID), "step"
+		who.Name, who.Role = fmt.Sprintf("step %s of validation %d", rights.Name, rights.ValidationID), models.RoleStep
 		c.Set(stepKey, rights)
 		c.Request = c.Request.WithContext(models.WithPrincipal(ctx, who))
 		return nil

@@ -22,8 +22,11 @@ func (a Artifacts) Proxied(handle func(*gin.Context) error) func(*gin.Context) e
 }
 
 // direct guards the routes that lead past the server.
-func (a Artifacts) direct() error {
-	if a.Presigned {
+func (a Artifacts) direct(c *gin.Context) error {
+	switch {
+	case models.PrincipalOf(c.Request.Context()).Role == models.RoleStep:
+		return models.Errorf(models.KindUnsupported, "A step is given no URLs of the artifact store, which it cannot reach: use GET of mlflow-artifacts/artifacts.")
+	case a.Presigned:
 		return a.Service.Direct()
 	}
 	return models.Errorf(models.KindUnsupported, "This server gives no URLs of the artifact store (--no-presigned): use GET and PUT of mlflow-artifacts/artifacts.")
@@ -38,7 +41,7 @@ type presignedReply struct {
 
 // PresignedGet answers GET mlflow-artifacts/presigned/PATH.
 func (a Artifacts) PresignedGet(c *gin.Context) error {
-	if err := a.direct(); err != nil {
+	if err := a.direct(c); err != nil {
 		return err
 	}
 	signed, o, err := a.Service.Download(c.Request.Context(), pathParam(c), 0)
@@ -57,7 +60,7 @@ type presignedRequest struct {
 
 // presign decodes a request of artifacts/presigned-*-url and finds its root.
 func (a Artifacts) presign(c *gin.Context) (in presignedRequest, root artifact.Root, err error) {
-	if err := a.direct(); err != nil {
+	if err := a.direct(c); err != nil {
 		return in, root, err
 	}
 	if err := decode(c, &in); err != nil {
@@ -109,7 +112,7 @@ func multipartFile(c *gin.Context, name string) string {
 
 // MultipartCreate answers POST mlflow-artifacts/mpu/create/FOLDER.
 func (a Artifacts) MultipartCreate(c *gin.Context) error {
-	if err := a.direct(); err != nil {
+	if err := a.direct(c); err != nil {
 		return err
 	}
 	var in struct {
@@ -140,7 +143,7 @@ func (a Artifacts) MultipartCreate(c *gin.Context) error {
 
 // MultipartComplete answers POST mlflow-artifacts/mpu/complete/FOLDER.
 func (a Artifacts) MultipartComplete(c *gin.Context) error {
-	if err := a.direct(); err != nil {
+	if err := a.direct(c); err != nil {
 		return err
 	}
 	var in struct {
@@ -166,7 +169,7 @@ func (a Artifacts) MultipartComplete(c *gin.Context) error {
 
 // MultipartAbort answers POST mlflow-artifacts/mpu/abort/FOLDER.
 func (a Artifacts) MultipartAbort(c *gin.Context) error {
-	if err := a.direct(); err != nil {
+	if err := a.direct(c); err != nil {
 		return err
 	}
 	var in struct {
@@ -184,7 +187,7 @@ func (a Artifacts) ServerInfo(c *gin.Context) error {
 	type features struct {
 		Gateway bool `json:"gateway"`
 	}
-	direct := a.Served && a.Presigned && a.Service.Direct() == nil
+	direct := a.Served && a.direct(c) == nil
 	return answer(c, struct {
 		StoreType         string   `json:"store_type"`
 		Workspaces        bool     `json:"workspaces_enabled"`

@@ -91,6 +91,7 @@ def asks(base):
         (200, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/MLmodel"),
         (200, "GET", "/model-versions/get-artifact?path=MLmodel&name=" + name + "&version=" + number),
         (200, "GET", "/api/v1/datasets/shapes-val/versions/1/files"),
+        (501, "GET", "/api/2.0/mlflow-artifacts/presigned/" + mine + "/MLmodel"),
         (403, "GET", "/api/v1/datasets/other/versions/1/files"), (403, "GET", "/api/v1/datasets"),
         (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/0/" + other + "/artifacts/model/MLmodel"),
         (403, "GET", "/api/2.0/mlflow-artifacts/artifacts/" + mine + "/../../../" + other + "/artifacts/model/MLmodel"),

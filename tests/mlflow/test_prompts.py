@@ -2,6 +2,7 @@
 them."""
 
 import json
+import time
 import uuid
 
 import mlflow
@@ -74,7 +75,11 @@ def test_prompts_and_models_are_searched_apart(client, experiment, name):
     assert [prompt.name for prompt in search_prompts(f"name = '{name}'")] == [name]
     assert [prompt.name for prompt in search_prompts(f"name LIKE '%{name}'")] == [name]
     assert [prompt.name for prompt in search_prompts(f"tags.`group` = '{name}'")] == [name]
-    assert [prompt.name for prompt in search_prompts(f"experiment_id = '{experiment.experiment_id}'")] == [name]
+    # The client tells of the experiment in a thread of its own.
+    late = time.monotonic() + 30
+    while [prompt.name for prompt in search_prompts(f"experiment_id = '{experiment.experiment_id}'")] != [name]:
+        assert time.monotonic() < late
+        time.sleep(0.05)
     assert [model.name for model in client.search_registered_models(f"name LIKE '%{name}'")] == [f"model-{name}"]
     with pytest.raises(MlflowException, match="already exists"):
         client.create_registered_model(name)
