@@ -77,7 +77,7 @@ func (b *bench) tenSteps(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	const burn = `python3 -c "import time; end = time.process_time() + 1\nwhile time.process_time() < end: pass"`
+	const burn = `python3 -c "import time; [0 for _ in iter(lambda: time.process_time() < 1, False)]"`
 	var steps []string
 	for i := range 10 {
 		steps = append(steps, fmt.Sprintf("{name: s%d, needs: [], run: %q}", i, burn))
@@ -111,13 +111,16 @@ func (b *bench) environment(ctx context.Context) (string, error) {
 	step, alone := got.first[1], time.Duration(0)
 	for _, minor := range []int{15, 16} { // the first fills the cache
 		folder := filepath.Join(b.work, fmt.Sprint("uv-", minor))
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return "", err
+		}
 		began := time.Now()
 		for _, args := range [][]string{
 			{"pip", "compile", "--quiet", "--generate-hashes", "--output-file", folder + "/lock.txt", filepath.Join(b.work, "files-uv", fmt.Sprintf("r%d.txt", minor))},
 			{"venv", "--quiet", "--python", "3.11", folder + "/env"},
-			{"pip", "sync", "--quiet", "--require-hashes", "--python", folder + "/env/bin/python", folder + "/lock.txt"},
+			{"pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", folder + "/env/bin/python", folder + "/lock.txt"},
 		} {
-			command := exec.CommandContext(ctx, "uv", args...)
+			command := exec.CommandContext(ctx, filepath.Join(b.bin, "uv"), args...)
 			command.Env = append(os.Environ(), "UV_CACHE_DIR="+filepath.Join(b.work, "uv-cache"))
 			if text, err := command.CombinedOutput(); err != nil {
 				return "", fmt.Errorf("uv %s: %w: %s", args[0], err, text)
