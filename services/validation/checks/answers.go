@@ -1,12 +1,14 @@
 package checks
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/accuracy"
 	"github.com/slipway-ml/slipway/services/bootstrap"
+	"github.com/slipway-ml/slipway/services/validation"
 )
 
 // answers are what a version says of the samples of a data set.
@@ -36,6 +38,24 @@ func (a *answers[P]) part(i int) P {
 		}
 	}
 	return a.given.Drawn(weights)
+}
+
+// compareWithOther has the version that the step compares with measured, and
+// holds this one's figures against it.
+func compareWithOther[P accuracy.Predictions[P]](
+	ctx context.Context, s *validation.Subject, c comparison, list []slice, own answers[P],
+	measure func(*validation.Subject) (answers[P], error), report *models.Report,
+) error {
+	champion, err := opposing(ctx, s, report)
+	if err != nil || champion == nil {
+		return err
+	}
+	its, err := measure(champion)
+	if err != nil {
+		return unmeasured(s, champion, err, report)
+	}
+	report.Facts["champion"] = champion.Version.Ref()
+	return compareAnswers(c, own, its, list, report)
 }
 
 // compareAnswers holds a version's figures against another's, on the samples

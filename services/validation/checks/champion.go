@@ -40,9 +40,6 @@ func unmeasurable(s, champion *validation.Subject, why string) models.Finding {
 // unmeasured tells a champion that cannot be measured, which the report then
 // says, from what keeps it from being measured now.
 func unmeasured(s, champion *validation.Subject, err error, report *models.Report) error {
-	if err == nil {
-		return nil
-	}
 	its := errors.As(err, new(*validation.BrokenError)) || models.IsKind(err, models.KindInvalid) || broken(err, &models.Report{}) == nil
 	if !its {
 		return fmt.Errorf("measure %s (%s): %w", champion.Version.Ref(), s.Step.Compare.Against, err)

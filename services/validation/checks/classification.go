@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/slipway-ml/slipway/models"
+	"github.com/slipway-ml/slipway/services/accuracy"
 	"github.com/slipway-ml/slipway/services/pipeline"
 	"github.com/slipway-ml/slipway/services/validation"
 )
@@ -82,20 +83,17 @@ func (c Classification) Run(ctx context.Context, s *validation.Subject) (report 
 	if err := own.conclude(&report); err != nil || s.Step.Compare == nil || own.answers.given.Len() == 0 {
 		return report, err
 	}
-	champion, err := opposing(ctx, s, &report)
-	if err != nil || champion == nil {
-		return report, err
-	}
-	its, err := c.measure(ctx, champion, set, settings, &models.Report{})
-	if err = unmeasured(s, champion, err, &report); err != nil || its == nil {
-		return report, err
-	}
-	report.Facts["champion"] = champion.Version.Ref()
 	decide, err := newComparison(s.Step, settings.CompareBy, set, c.Declare())
 	if err != nil {
 		return report, err
 	}
-	return report, compareAnswers(decide, own.answers, its.answers, settings.Slices, &report)
+	return report, compareWithOther(ctx, s, decide, settings.Slices, own.answers, func(other *validation.Subject) (answers[*accuracy.Classes], error) {
+		its, err := c.measure(ctx, other, set, settings, &models.Report{})
+		if err != nil {
+			return answers[*accuracy.Classes]{}, err
+		}
+		return its.answers, nil
+	}, &report)
 }
 
 // measure runs a version over the data set.
