@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/services/dial"
 )
 
@@ -30,7 +31,7 @@ func (c *connection) close() {
 // connect opens the way to a repository. The request's secrets are for the
 // server that it names, and for no other to which a submodule leads.
 func (f *fetch) connect(ctx context.Context, from source) (*connection, error) {
-	c := &connection{from: from, url: from.String()}
+	c := &connection{from: from, url: from.String(), session: session{said: deploy.Tail{Max: mostSaid}}}
 	exit := f.Exit
 	exit.Hosts = []string{from.address()}
 	open := f.overHTTP

@@ -1,13 +1,11 @@
 package checkout
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/slipway-ml/slipway/deploy"
@@ -55,7 +53,7 @@ func (f *fetch) run(ctx context.Context, c *connection, fileBytes int64, command
 	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
 		return "", fmt.Errorf("write git's settings: %w", err)
 	}
-	out := &said{}
+	out := &deploy.Tail{Max: mostSaid}
 	spec := deploy.RunSpec{
 		ID: f.request.ID + "-git", Server: f.Server, Command: command, Dir: f.request.Dir, Read: f.Read, Output: out,
 		MemoryBytes: maxMemory, FileBytes: fileBytes, Processes: maxProcesses,
@@ -76,7 +74,7 @@ func (f *fetch) run(ctx context.Context, c *connection, fileBytes int64, command
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	text := out.text(c.secrets)
+	text := out.Without(c.secrets)
 	if cause := context.Cause(watched); cause != nil && !errors.Is(cause, context.Canceled) {
 		return text, cause
 	}
@@ -123,24 +121,3 @@ func (f *fetch) watch(ctx context.Context, c *connection) (context.Context, func
 
 // mostSaid bounds what is kept of git's words.
 const mostSaid = 64 << 10
-
-// said keeps the last of what git said.
-type said struct{ buf bytes.Buffer }
-
-// Write implements io.Writer.
-func (s *said) Write(p []byte) (int, error) {
-	s.buf.Write(p)
-	if extra := s.buf.Len() - mostSaid; extra > 0 {
-		s.buf.Next(extra)
-	}
-	return len(p), nil
-}
-
-// text is what was said without the secrets, which a server may have repeated.
-func (s *said) text(secrets []string) string {
-	text := s.buf.String()
-	for _, secret := range secrets {
-		text = strings.ReplaceAll(text, secret, "***")
-	}
-	return strings.ToValidUTF8(text, "�")
-}

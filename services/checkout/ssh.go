@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/models"
 	"github.com/slipway-ml/slipway/services/dial"
 )
@@ -109,7 +110,7 @@ func (noKey) Verify([]byte, *ssh.Signature) error { return errors.New("no key") 
 type session struct {
 	mu   sync.Mutex
 	err  error
-	said said // by the far side
+	said deploy.Tail // by the far side
 }
 
 func (s *session) end(err error) {
@@ -129,7 +130,7 @@ func (s *session) Write(p []byte) (int, error) {
 func (s *session) tell() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.said.buf.String(), s.err
+	return s.said.String(), s.err
 }
 
 // carry takes git's wish and carries it to the server.

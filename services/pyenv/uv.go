@@ -1,11 +1,9 @@
 package pyenv
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/slipway-ml/slipway/deploy"
 	"github.com/slipway-ml/slipway/services/dial"
@@ -30,7 +28,7 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 	if c.online && !c.shop.builds {
 		c.args = append(c.args[:len(c.args):len(c.args)], "--no-build")
 	}
-	out := &said{}
+	out := &deploy.Tail{Max: mostSaid}
 	spec := deploy.RunSpec{
 		ID: m.request.ID + "-python", Server: m.Server, Image: m.request.Image, Command: c.args, Dir: m.scratch, Output: out,
 		Read: append([]string{m.UV}, m.Settings.Read...), AsServer: !c.shop.builds && m.request.Image == "",
@@ -75,7 +73,7 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	text := out.text(secrets)
+	text := out.Without(secrets)
 	if c.online {
 		_, _ = m.request.Log.Write([]byte(text))
 	}
@@ -87,23 +85,3 @@ func (m *making) run(ctx context.Context, c command) (string, error) {
 
 // mostSaid bounds what is kept of uv's words.
 const mostSaid = 256 << 10
-
-// said keeps the last of what was said.
-type said struct{ buf bytes.Buffer }
-
-// Write implements io.Writer.
-func (s *said) Write(p []byte) (int, error) {
-	s.buf.Write(p)
-	if extra := s.buf.Len() - mostSaid; extra > 0 {
-		s.buf.Next(extra)
-	}
-	return len(p), nil
-}
-
-func (s *said) text(secrets []string) string {
-	text := s.buf.String()
-	for _, secret := range secrets {
-		text = strings.ReplaceAll(text, secret, "***")
-	}
-	return strings.ToValidUTF8(text, "�")
-}
