@@ -63,7 +63,7 @@ func newRepository(t *testing.T, files, detector string) repository {
 	r := repository{dir: t.TempDir(), home: t.TempDir()}
 	require.NoError(t, os.CopyFS(r.dir, os.DirFS(files)))
 	r.copy(t, filepath.Join(world.Root(), "tests", "data", "shapes", detector+".onnx"), "detector.onnx")
-	r.git(t, "init", "--quiet", "--initial-branch", "main")
+	testbed.Git(t, r.dir, "init", "--quiet", "--initial-branch", "main")
 	return r
 }
 
@@ -88,16 +88,8 @@ func (r repository) replace(t *testing.T, file, from, to string) {
 
 func (r repository) commit(t *testing.T) {
 	t.Helper()
-	r.git(t, "add", "--all")
-	r.git(t, "-c", "user.name=ci", "-c", "user.email=ci@example.org", "commit", "--quiet", "--message", "work")
-}
-
-func (r repository) git(t *testing.T, arguments ...string) {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), "git", arguments...)
-	command.Dir, command.Env = r.dir, append(os.Environ(), "HOME="+r.home)
-	out, err := command.CombinedOutput()
-	require.NoError(t, err, "git %v: %s", arguments, out)
+	testbed.Git(t, r.dir, "add", "--all")
+	testbed.Git(t, r.dir, "commit", "--quiet", "--message", "work")
 }
 
 // act pushes the repository's commit and gives the job's log.
